@@ -1,0 +1,233 @@
+package scanner
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"patwatch/detectors"
+	"patwatch/git/history"
+	"patwatch/git/pack"
+	"patwatch/leak"
+)
+
+// Selection says which part of a repository's history counts. The zero value
+// is everything in its object store.
+type Selection struct {
+	Include []string // revisions: their ancestors and they themselves count; empty: everything
+	Exclude []string // revisions: what they reach does not count
+}
+
+func (sel Selection) all() bool { return len(sel.Include) == 0 && len(sel.Exclude) == 0 }
+
+// History scans every blob of the repository's object store and reports each
+// token at the places that brought it in: the commits of which no parent has
+// the token at that path. Objects that no ref reaches are read too; what only
+// stands in them is reported with source leak.Unreachable, and what no commit
+// holds at all without commit and path.
+//
+// With a Selection only places of its commits are reported.
+func (s *Scanner) History(ctx context.Context, repo *history.Repository, sel Selection, emit Emit) (Tally, error) {
+	var t Tally
+	keep := func(pack.ID) bool { return true }
+	if !sel.all() {
+		set, err := repo.Reachable(ctx, sel.Include, sel.Exclude)
+		if err != nil {
+			return t, fmt.Errorf("selecting commits: %w", err)
+		}
+		keep = set.Has
+	}
+	blobs, err := s.walkBlobs(ctx, repo, &t)
+	if err != nil {
+		return t, err
+	}
+	if ctx.Err() != nil {
+		t.missed("%s: %s", repo.Path(), reason(context.Cause(ctx)))
+	}
+	places, err := s.attribute(ctx, repo, blobs, &t)
+	if err != nil {
+		return t, err
+	}
+	for _, p := range places {
+		if !sel.all() && (p.commit == nil || !keep(p.commit.ID)) {
+			continue
+		}
+		if err := emit(s.candidate(p.hit, p.leak(repo))); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+// walkBlobs returns what stands in each blob that has something.
+func (s *Scanner) walkBlobs(ctx context.Context, repo *history.Repository, t *Tally) (map[pack.ID][]hit, error) {
+	workers := make([]*blobWorker, s.opts.Jobs)
+	for i := range workers {
+		workers[i] = &blobWorker{s: s, found: map[pack.ID][]hit{}, vault: vault{}}
+	}
+	s.opts.Progress.setTotal(repo.Volume())
+	stats, err := repo.WalkBlobs(ctx, history.BlobOptions{
+		Workers: s.opts.Jobs,
+		ViaGit:  s.opts.ViaGit,
+		Visit:   func(w int, b *history.Blob) error { return workers[w].visit(b) },
+		Large: func(w int, id pack.ID, size int64, open func() (io.ReadCloser, error)) error {
+			return workers[w].large(ctx, id, size, open)
+		},
+	})
+	if err != nil && ctx.Err() == nil {
+		return nil, err
+	}
+	t.Blobs, t.Bytes = t.Blobs+stats.Blobs, t.Bytes+stats.Bytes
+	for _, p := range stats.Problems {
+		t.missed("%s", p)
+	}
+	all := map[pack.ID][]hit{}
+	for _, w := range workers {
+		t.Incomplete = append(t.Incomplete, w.missed...)
+		for id, hits := range w.found {
+			all[id] = hits
+		}
+	}
+	return all, nil
+}
+
+// A blobWorker is what one goroutine of a history scan needs.
+type blobWorker struct {
+	s        *Scanner
+	stack    [][]detectors.Match // the raw matches of the blob last visited at each depth
+	copies   []pack.Copy
+	spans    [][3]int
+	resolved []detectors.Match
+	window   *window
+	vault    vault
+	found    map[pack.ID][]hit
+	missed   []string
+}
+
+// visit finds the tokens of one blob. Of a blob stored as a delta only what is
+// new is looked at; what stands in the bytes that it copies from its base is
+// inherited from the base's matches.
+func (w *blobWorker) visit(b *history.Blob) error {
+	for len(w.stack) <= b.Depth {
+		w.stack = append(w.stack, nil)
+	}
+	ms := w.stack[b.Depth][:0]
+	if max := w.s.opts.MaxBlob; max > 0 && int64(len(b.Data)) > max {
+		w.missed = append(w.missed, (&tooLargeError{"blob " + b.ID.String(), int64(len(b.Data)), max}).Error())
+		w.stack[b.Depth] = ms
+		return nil
+	}
+	if b.Depth == 0 || w.s.opts.FullScan || w.skippedBase(b) {
+		ms = w.s.matcher.Find(ms, b.Data)
+	} else {
+		ms = w.delta(ms, w.stack[b.Depth-1], b)
+	}
+	w.stack[b.Depth] = ms
+	w.s.opts.Progress.add(len(b.Data), 0)
+	if len(ms) > 0 {
+		w.note(b.ID, b.Data, ms)
+	}
+	return nil
+}
+
+// skippedBase says that the blob's base was too large to be looked at, so that
+// nothing can be inherited from it.
+func (w *blobWorker) skippedBase(b *history.Blob) bool {
+	return w.s.opts.MaxBlob > 0 && int64(len(b.Base)) > w.s.opts.MaxBlob
+}
+
+func (w *blobWorker) delta(ms, base []detectors.Match, b *history.Blob) []detectors.Match {
+	m := w.s.matcher
+	if len(base) == 0 {
+		return m.FindNear(ms, b.Data, b.Changed)
+	}
+	copies, err := pack.AppendCopies(w.copies[:0], b.Delta)
+	w.copies = copies
+	if err != nil { // the delta was applied, so this cannot be; a full look is right whatever it is
+		return m.Find(ms, b.Data)
+	}
+	w.spans = w.spans[:0]
+	for _, c := range copies {
+		w.spans = append(w.spans, [3]int{c.To, c.From, c.Len})
+	}
+	ms, complete := m.Inherit(ms, base, w.spans, len(b.Base), len(b.Data))
+	if !complete {
+		return m.Find(ms[:0], b.Data)
+	}
+	return sortMatches(m.FindNear(ms, b.Data, b.Changed))
+}
+
+// sortMatches puts matches in order of their start and drops the second of two
+// equal ones: one that was inherited may be found again near a change.
+func sortMatches(ms []detectors.Match) []detectors.Match {
+	slices.SortFunc(ms, func(a, b detectors.Match) int {
+		if a.Start != b.Start {
+			return a.Start - b.Start
+		}
+		if a.End != b.End {
+			return a.End - b.End
+		}
+		return a.Format - b.Format
+	})
+	return slices.CompactFunc(ms, func(a, b detectors.Match) bool {
+		return a.Start == b.Start && a.End == b.End && a.Format == b.Format
+	})
+}
+
+// note resolves the raw matches of a blob and keeps its tokens. The raw ones
+// stay as they are, for the blobs that are stored as deltas against this one.
+func (w *blobWorker) note(id pack.ID, data []byte, raw []detectors.Match) {
+	w.resolved = append(w.resolved[:0], raw...)
+	if hits := w.vault.hits(data, w.s.matcher.Resolve(w.resolved)); len(hits) > 0 {
+		w.s.opts.Progress.add(0, 1)
+		w.found[id] = hits
+	}
+}
+
+// large reads a blob that is too big to be held in memory.
+func (w *blobWorker) large(ctx context.Context, id pack.ID, size int64, open func() (io.ReadCloser, error)) error {
+	if max := w.s.opts.MaxBlob; max > 0 && size > max {
+		w.missed = append(w.missed, (&tooLargeError{"blob " + id.String(), size, max}).Error())
+		return nil
+	}
+	if w.window == nil {
+		w.window = w.s.newWindow()
+	}
+	r, err := open()
+	if err != nil {
+		w.missed = append(w.missed, fmt.Sprintf("blob %s: %s", id, reason(err)))
+		return nil
+	}
+	defer r.Close()
+	hits, _, err := w.window.scan(ctx, r)
+	if err != nil {
+		w.missed = append(w.missed, fmt.Sprintf("blob %s: %s", id, reason(err)))
+	}
+	if len(hits) > 0 {
+		w.found[id] = hits
+	}
+	return nil
+}
+
+// A placed is a hit at one place of the history.
+type placed struct {
+	hit    hit
+	blob   pack.ID
+	commit *history.Commit // nil: no commit holds the blob
+	path   string
+}
+
+func (p *placed) leak(repo *history.Repository) leak.Place {
+	out := leak.Place{Repository: repo.Path(), Object: p.blob.String(), Source: leak.Unreachable}
+	if p.commit == nil {
+		return out
+	}
+	c := p.commit
+	if c.Reachable {
+		out.Source = leak.History
+	}
+	out.Commit, out.Path = c.ID.String(), p.path
+	out.Author, out.Email, out.Time, out.Subject = c.Author, c.Email, c.Time, c.Subject
+	return out
+}

@@ -1,0 +1,153 @@
+package scanner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"patwatch/detectors"
+	"patwatch/leak"
+)
+
+// windowSize is how much of a stream is looked at in one go, beside what
+// consecutive windows share. Most files fit in one.
+const windowSize = 1 << 20
+
+// Stream scans r to its end in windows of bounded size, whatever its length.
+// name is the path of the places found, and their source is leak.Stream.
+// A read error is noted in the Tally; what was read before it is reported.
+func (s *Scanner) Stream(ctx context.Context, name string, r io.Reader, emit Emit) (Tally, error) {
+	w := s.newWindow()
+	hits, n, err := w.scan(ctx, r)
+	t := Tally{Files: 1, Bytes: n}
+	if err != nil {
+		t.missed("%s: %s", name, reason(err))
+	}
+	for _, h := range hits {
+		if err := emit(s.candidate(h, leak.Place{Source: leak.Stream, Path: name})); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+// A window reads streams one after another through one buffer. It belongs to
+// one goroutine.
+type window struct {
+	s       *Scanner
+	buf     []byte
+	matches []detectors.Match
+	vault   vault
+}
+
+func (s *Scanner) newWindow() *window {
+	return &window{s: s, vault: vault{}}
+}
+
+// scan reads r to its end, or to its first error, and returns what stands in
+// it and how many bytes were read.
+func (w *window) scan(ctx context.Context, r io.Reader) ([]hit, int64, error) {
+	if w.buf == nil {
+		w.buf = make([]byte, windowSize+w.s.matcher.Overlap())
+	}
+	var (
+		found []sighting
+		kept  int // bytes at the start of buf that the last window also had
+		base  int // offset in the stream of buf[0]
+		at    = position{line: 1}
+	)
+	for {
+		n, err := fill(ctx, r, w.buf[kept:])
+		data, last := w.buf[:kept+n], err != nil
+		w.matches = w.s.matcher.Find(w.matches[:0], data)
+		found = w.keep(found, data, base, at, last)
+		w.s.opts.Progress.add(n, len(w.matches))
+		if last {
+			return resolve(w.s.matcher, found), int64(base + len(data)), noEOF(err)
+		}
+		kept = min(len(data), w.s.matcher.Overlap())
+		gone := len(data) - kept
+		at.advance(data, gone)
+		at.offset, at.lineStart = 0, at.lineStart-gone
+		base += gone
+		copy(w.buf, data[gone:])
+	}
+}
+
+// fill reads until buf is full. It returns io.EOF with the last bytes.
+func fill(ctx context.Context, r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		var k int
+		k, err = r.Read(buf[n:])
+		n += k
+	}
+	return n, err
+}
+
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// A sighting is a raw match with offsets of the whole stream, and its token.
+type sighting struct {
+	match detectors.Match
+	hit   hit
+}
+
+// keep adds the window's matches to found. A match whose evidence is the edge
+// of the window, where the stream goes on, is left to the neighbouring window,
+// which has all of it.
+func (w *window) keep(found []sighting, data []byte, base int, at position, last bool) []sighting {
+	w.matches = slices.DeleteFunc(w.matches, func(m detectors.Match) bool {
+		return m.From < 0 && base > 0 || m.To > len(data) && !last
+	})
+	for i, h := range locate(data, w.matches, at) {
+		m := w.matches[i]
+		token := w.vault.secret(data[m.Start:m.End])
+		m.Start, m.End, m.From, m.To = m.Start+base, m.End+base, m.From+base, m.To+base
+		found = append(found, sighting{m, hit{m.Format, m.Grade, token, h}})
+	}
+	return found
+}
+
+// resolve picks one hit for each span.
+func resolve(m *detectors.Matcher, found []sighting) []hit {
+	if len(found) == 0 {
+		return nil
+	}
+	type key struct{ format, start, end int }
+	byKey := make(map[key]hit, len(found))
+	all := make([]detectors.Match, 0, len(found))
+	for _, f := range found {
+		k := key{f.match.Format, f.match.Start, f.match.End}
+		if _, twice := byKey[k]; !twice {
+			byKey[k] = f.hit
+			all = append(all, f.match)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b detectors.Match) int { return a.Start - b.Start })
+	var hits []hit
+	for _, r := range m.Resolve(all) {
+		hits = append(hits, byKey[key{r.Format, r.Start, r.End}])
+	}
+	return hits
+}
+
+// reason words an error for a Tally.
+func reason(err error) string {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "out of time"
+	}
+	return fmt.Sprint(err)
+}
