@@ -1,0 +1,322 @@
+package pack
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/bits"
+)
+
+// ErrCorrupt is what every error about damaged or hostile bytes wraps.
+var ErrCorrupt = errors.New("corrupt")
+
+var errDeflate = errors.New("bad deflate stream")
+
+// Decoding tables. An entry of a table is 32 bits:
+//
+//	literal:    bit 31 set, the byte in bits 16-23
+//	length,
+//	distance:   base value in bits 16-30, number of all bits (code and extra)
+//	            in bits 0-7, of the code alone in bits 8-12
+//	end, bad,
+//	subtable:   bit 15 set, and bit 13 (end), 12 (bad code) or 14 (subtable:
+//	            its start in bits 16-30, its index bits in bits 8-11)
+//
+// Bits 0-7 always say how many bits to drop. The layout, with one lookup that
+// gives code length and value and extra bits together, follows libdeflate (MIT
+// licence, Eric Biggers).
+const (
+	litBits  = 11 // index bits of the main literal and length table
+	distBits = 8  // of the main distance table
+	preBits  = 7  // of the table for code lengths: its longest code
+
+	litSize  = 2342 // enough for 288 symbols, litBits 11, codes of up to 15 bits (zlib's enough.c: 2342)
+	distSize = 402  // 32 symbols, distBits 8 (402)
+
+	isLiteral  = 1 << 31
+	isSpecial  = 1 << 15
+	isSubtable = 1 << 14
+	isEnd      = 1 << 13
+	isBad      = 1 << 12
+
+	maxMatch = 258
+	slack    = maxMatch + 24 // bytes that the fast loop may write past what it has checked
+)
+
+// Inflater decodes deflate streams (RFC 1951) whose input is all in memory and
+// whose output size is known. It is made once and used many times, by one
+// goroutine at a time. No input makes it panic, or read or write out of bounds.
+type Inflater struct {
+	lit    [litSize]uint32
+	dist   [distSize]uint32
+	pre    [1 << preBits]uint32
+	lens   [288 + 32 + 160]uint8 // code lengths as read; the last run may overshoot
+	sorted [288]uint16
+
+	fixedLit  [1 << 9]uint32
+	fixedDist [1 << distBits]uint32
+
+	litSymbols  [288]uint32
+	distSymbols [32]uint32
+	preSymbols  [19]uint32
+}
+
+// NewInflater returns an Inflater.
+func NewInflater() *Inflater {
+	f := new(Inflater)
+	f.symbols()
+	var lens [288]uint8
+	for i := range lens {
+		switch {
+		case i < 144:
+			lens[i] = 8
+		case i < 256:
+			lens[i] = 9
+		case i < 280:
+			lens[i] = 7
+		default:
+			lens[i] = 8
+		}
+	}
+	f.build(f.fixedLit[:], lens[:], f.litSymbols[:], 9)
+	var five [32]uint8
+	for i := range five {
+		five[i] = 5
+	}
+	n, _ := f.build(f.fixedDist[:], five[:], f.distSymbols[:], distBits)
+	widen(f.fixedDist[:], n)
+	return f
+}
+
+// symbols fills the value parts of table entries (RFC 1951, 3.2.5).
+func (f *Inflater) symbols() {
+	for i := range 256 {
+		f.litSymbols[i] = isLiteral | uint32(i)<<16
+	}
+	f.litSymbols[256] = isSpecial | isEnd
+	base := uint32(3)
+	for i := range 28 {
+		extra := uint32(max(i/4-1, 0))
+		f.litSymbols[257+i] = base<<16 | extra
+		base += 1 << extra
+	}
+	f.litSymbols[285] = maxMatch << 16
+	f.litSymbols[286], f.litSymbols[287] = isSpecial|isBad, isSpecial|isBad
+	base = 1
+	for i := range 30 {
+		extra := uint32(max(i/2-1, 0))
+		f.distSymbols[i] = base<<16 | extra
+		base += 1 << extra
+	}
+	f.distSymbols[30], f.distSymbols[31] = isSpecial|isBad, isSpecial|isBad
+	for i := range f.preSymbols {
+		f.preSymbols[i] = uint32(i) << 16
+	}
+}
+
+// widen repeats a table of 1<<n entries over all of tab, so that it can be
+// indexed with a constant number of bits.
+func widen(tab []uint32, n uint) {
+	for size := 1 << n; size < len(tab); size *= 2 {
+		copy(tab[size:], tab[:size])
+	}
+}
+
+// build fills tab with the decoding table of a prefix code and returns the
+// number of its index bits, at most tableBits. It accepts what compress/flate
+// accepts: complete codes, and codes of a single symbol of one bit.
+func (f *Inflater) build(tab []uint32, lens []uint8, symbols []uint32, tableBits uint) (uint, bool) {
+	var count, offset [17]uint32
+	for _, n := range lens {
+		count[n&15]++
+	}
+	longest := uint(15)
+	for longest > 0 && count[longest] == 0 {
+		longest--
+	}
+	if longest == 0 {
+		tab[0] = isSpecial | isBad | 1
+		return 0, true
+	}
+	used := uint32(0)
+	offset[1] = 0
+	for n := uint(1); n <= longest; n++ {
+		offset[n+1] = offset[n] + count[n]
+		used = used<<1 + count[n]
+	}
+	for s, n := range lens {
+		if n != 0 {
+			f.sorted[offset[n&15]%288] = uint16(s)
+			offset[n&15]++
+		}
+	}
+	if used != 1<<longest {
+		if used != 1 || longest != 1 {
+			return 0, false
+		}
+		tab[0] = entry(symbols[f.sorted[0]], 1)
+		tab[1] = isSpecial | isBad | 1
+		return 1, true
+	}
+	return f.fill(tab, symbols, &count, longest, tableBits)
+}
+
+func entry(symbol uint32, n uint) uint32 {
+	if symbol&(isLiteral|isSpecial) != 0 {
+		return symbol | uint32(n)
+	}
+	return symbol + uint32(n)<<8 + uint32(n)
+}
+
+// fill writes the table of a complete code: codes in order of their length,
+// bit-reversed as deflate sends them, the table doubled each time they grow.
+func (f *Inflater) fill(tab, symbols []uint32, count *[17]uint32, longest, tableBits uint) (uint, bool) {
+	tableBits = min(tableBits, longest)
+	var code uint32
+	n := uint(1)
+	size := 2
+	next := 0
+	for ; n <= tableBits; n++ {
+		for range count[n] {
+			tab[code] = entry(symbols[f.sorted[next]], n)
+			next++
+			code = increment(code, n)
+		}
+		if n < tableBits {
+			copy(tab[size:2*size], tab[:size])
+			size *= 2
+		}
+	}
+	if longest <= tableBits {
+		return tableBits, true
+	}
+	mask := uint32(1)<<tableBits - 1
+	start, end := 0, 1<<tableBits
+	prefix := ^uint32(0)
+	for ; n <= longest; n++ {
+		for left := count[n]; left > 0; left-- {
+			if code&mask != prefix {
+				prefix = code & mask
+				sub := n - tableBits
+				for room := left; room < 1<<sub && tableBits+sub < longest; {
+					sub++
+					room = room<<1 + count[tableBits+sub]
+				}
+				start = end
+				end += 1 << sub
+				if end > len(tab) {
+					return 0, false
+				}
+				tab[prefix] = uint32(start)<<16 | isSpecial | isSubtable | uint32(sub)<<8 | uint32(tableBits)
+			}
+			e := entry(symbols[f.sorted[next]], n-tableBits)
+			next++
+			for i := start + int(code>>tableBits); i < end; i += 1 << (n - tableBits) {
+				tab[i] = e
+			}
+			code = increment(code, n)
+		}
+	}
+	return tableBits, true
+}
+
+// increment adds one to a bit-reversed code of n bits.
+func increment(code uint32, n uint) uint32 {
+	all := uint32(1)<<n - 1
+	if code == all {
+		return code
+	}
+	bit := uint32(1) << (bits.Len32(code^all) - 1)
+	return code&(bit-1) | bit
+}
+
+// A bitReader reads the input least significant bit first. It never reads
+// past it; bits that are missing read as zero, and taking them makes n
+// negative, which is found out where a block or the stream ends.
+type bitReader struct {
+	src []byte
+	pos int
+	buf uint64
+	n   int // valid bits in buf
+}
+
+// refill makes at least 56 bits valid, or all that is left.
+func (r *bitReader) refill() {
+	if r.pos+8 <= len(r.src) {
+		r.buf |= binary.LittleEndian.Uint64(r.src[r.pos:]) << (uint(r.n) & 63)
+		r.pos += (63 - r.n) >> 3
+		r.n |= 56
+		return
+	}
+	for r.n < 56 && r.pos < len(r.src) {
+		r.buf |= uint64(r.src[r.pos]) << (uint(r.n) & 63)
+		r.pos++
+		r.n += 8
+	}
+}
+
+func (r *bitReader) take(n uint) uint32 {
+	v := uint32(r.buf & (1<<n - 1))
+	r.buf >>= n
+	r.n -= int(n)
+	return v
+}
+
+// Inflate decodes the deflate stream at the start of src, which must yield
+// exactly len(dst) bytes, into dst. It returns how many bytes of src the
+// stream takes. When dst has a spare capacity of 288 bytes or more it is faster,
+// and may write to the spare bytes.
+func (f *Inflater) Inflate(dst, src []byte) (int, error) {
+	r := bitReader{src: src}
+	out := 0
+	for final := false; !final; {
+		r.refill()
+		final = r.take(1) == 1
+		var ok bool
+		switch r.take(2) {
+		case 0:
+			out, ok = stored(dst, out, &r)
+		case 1:
+			if r.n < 0 {
+				return 0, errDeflate
+			}
+			out, ok = inflateBlock(dst, out, &r, f.fixedLit[:], 9, f.fixedDist[:])
+		case 2:
+			var litWidth uint
+			litWidth, ok = f.dynamic(&r)
+			if ok {
+				out, ok = inflateBlock(dst, out, &r, f.lit[:], litWidth, f.dist[:])
+			}
+		}
+		if !ok || r.n < 0 {
+			return 0, errDeflate
+		}
+	}
+	if out != len(dst) {
+		return 0, errDeflate
+	}
+	return r.pos - r.n>>3, nil
+}
+
+// stored copies a stored block (RFC 1951, 3.2.4).
+func stored(dst []byte, out int, r *bitReader) (int, bool) {
+	r.take(uint(r.n) & 7)
+	if r.n < 0 {
+		return 0, false
+	}
+	r.pos -= r.n >> 3
+	r.buf, r.n = 0, 0
+	if len(r.src)-r.pos < 4 {
+		return 0, false
+	}
+	n := int(binary.LittleEndian.Uint16(r.src[r.pos:]))
+	if n^0xffff != int(binary.LittleEndian.Uint16(r.src[r.pos+2:])) {
+		return 0, false
+	}
+	r.pos += 4
+	if n > len(r.src)-r.pos || n > len(dst)-out {
+		return 0, false
+	}
+	copy(dst[out:], r.src[r.pos:r.pos+n])
+	r.pos += n
+	return out + n, true
+}
