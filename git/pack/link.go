@@ -1,0 +1,159 @@
+package pack
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+// link puts the objects in order of their offset, and finds for each delta its
+// base and its type.
+func (p *Pack) link() error {
+	n := p.index.n
+	p.offsets, p.rows = make([]uint64, n+1), make([]uint32, n)
+	end := uint64(len(p.data) - p.index.idSize)
+	for i := range n {
+		o, err := p.index.offset(i)
+		if err != nil {
+			return err
+		}
+		if o < headerSize || o >= end {
+			return fmt.Errorf("%w index: offset %d is outside of the pack", ErrCorrupt, o)
+		}
+		p.offsets[i], p.rows[i] = o, uint32(i)
+	}
+	sortOffsets(p.offsets[:n], p.rows, end)
+	p.offsets[n] = end
+	for i := range n {
+		if p.offsets[i] == p.offsets[i+1] {
+			return fmt.Errorf("%w index: two objects at offset %d", ErrCorrupt, p.offsets[i])
+		}
+	}
+	p.fillBuckets()
+	p.kinds, p.base = make([]Kind, n), make([]int32, n)
+	for i := range n {
+		p.kinds[i], p.base[i] = p.readBase(i)
+	}
+	p.children()
+	p.resolve()
+	return nil
+}
+
+// sortOffsets sorts offsets, and rows with them, by radix: 11 bits a pass.
+func sortOffsets(offsets []uint64, rows []uint32, end uint64) {
+	const width = 11
+	spareOffsets, spareRows := make([]uint64, len(offsets)), make([]uint32, len(rows))
+	from, fromRows, to, toRows := offsets, rows, spareOffsets, spareRows
+	for shift := 0; shift < bits.Len64(end); shift += width {
+		var at [1 << width]uint32
+		for _, o := range from {
+			at[o>>shift&(1<<width-1)]++
+		}
+		sum := uint32(0)
+		for i, n := range at {
+			at[i] = sum
+			sum += n
+		}
+		for i, o := range from {
+			k := &at[o>>shift&(1<<width-1)]
+			to[*k], toRows[*k] = o, fromRows[i]
+			*k++
+		}
+		from, fromRows, to, toRows = to, toRows, from, fromRows
+	}
+	copy(offsets, from)
+	copy(rows, fromRows)
+}
+
+// fillBuckets divides the pack into about as many equal parts as it has
+// objects; buckets[k] is the first object at or after the start of part k.
+func (p *Pack) fillBuckets() {
+	n := p.index.n
+	end := p.offsets[n]
+	for p.shift = 0; end>>p.shift > uint64(n)+1; p.shift++ {
+	}
+	p.buckets = make([]uint32, end>>p.shift+2)
+	i := 0
+	for k := range p.buckets {
+		for i < n && p.offsets[i]>>p.shift < uint64(k) {
+			i++
+		}
+		p.buckets[k] = uint32(i)
+	}
+}
+
+// at returns the number of the object at offset o, -1 when there is none.
+func (p *Pack) at(o uint64) int {
+	k := o >> p.shift
+	if k+1 >= uint64(len(p.buckets)) {
+		return -1
+	}
+	for i := p.buckets[k]; i < p.buckets[k+1]; i++ {
+		if p.offsets[i] == o {
+			return int(i)
+		}
+	}
+	return -1
+}
+
+// readBase returns the type of entry i and the base it names. An entry that
+// cannot be read counts as a delta without a base.
+func (p *Pack) readBase(i int) (Kind, int32) {
+	e, err := p.header(i)
+	if err != nil {
+		return 0, noBase
+	}
+	switch e.kind {
+	case offsetDelta:
+		if e.back == 0 || e.back > p.offsets[i] {
+			return 0, noBase
+		}
+		if b := p.at(p.offsets[i] - e.back); b >= 0 {
+			return 0, int32(b)
+		}
+		return 0, noBase
+	case nameDelta:
+		if b, ok := p.Find(makeID(e.name)); ok && b != i {
+			return 0, int32(b)
+		}
+		return 0, noBase
+	}
+	return e.kind, noDelta
+}
+
+// children links each base to its deltas, in the order of the pack.
+func (p *Pack) children() {
+	n := len(p.base)
+	p.first, p.next = make([]int32, n), make([]int32, n)
+	for i := range p.first {
+		p.first[i] = -1
+	}
+	for i := n - 1; i >= 0; i-- {
+		p.next[i] = -1
+		if b := p.base[i]; b >= 0 {
+			p.next[i], p.first[b] = p.first[b], int32(i)
+		}
+	}
+}
+
+// resolve gives deltas the type of the object at the end of their chain: each
+// whole object passes its type to what is stored against it. A cycle is
+// reached from no whole object and keeps type 0.
+func (p *Pack) resolve() {
+	var todo []int32
+	for root, b := range p.base {
+		if b != noDelta || p.first[root] < 0 {
+			continue
+		}
+		kind := p.kinds[root]
+		todo = append(todo[:0], int32(root))
+		for len(todo) > 0 {
+			last := len(todo) - 1
+			i := todo[last]
+			todo = todo[:last]
+			for c := p.first[i]; c >= 0; c = p.next[c] {
+				p.kinds[c] = kind
+				todo = append(todo, c)
+			}
+		}
+	}
+}
