@@ -34,6 +34,8 @@ type Format struct {
 	Source  string   `toml:"source"` // where the format is described
 	Note    string   `toml:"note"`
 	Vectors []Vector `toml:"vectors"` // read by Parse, left out by Builtin
+
+	proof *proof // worked out by prepare; nil before
 }
 
 // Vector is a token the format must (or must not) accept, encoded so that none

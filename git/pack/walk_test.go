@@ -98,7 +98,7 @@ func TestWalkReadsEveryObject(t *testing.T) {
 		idSize int
 	}{
 		{"offset deltas", nil, nil, 20},
-		{"name deltas", []string{"-q", "-a", "-d", "-f", "--no-delta-base-offset"}, nil, 20},
+		{"name deltas", nil, nil, 20},
 		{"SHA-256", nil, []string{"--object-format=sha256"}, 32},
 	}
 	for _, c := range cases {
