@@ -124,10 +124,11 @@ func (w *blobWorker) visit(b *history.Blob) error {
 		ms = w.delta(ms, w.stack[b.Depth-1], b)
 	}
 	w.stack[b.Depth] = ms
-	w.s.opts.Progress.add(len(b.Data), 0)
+	found := len(w.found)
 	if len(ms) > 0 {
 		w.note(b.ID, b.Data, ms)
 	}
+	w.s.opts.Progress.read(1, len(b.Data), len(w.found)-found)
 	return nil
 }
 
@@ -180,7 +181,6 @@ func sortMatches(ms []detectors.Match) []detectors.Match {
 func (w *blobWorker) note(id pack.ID, data []byte, raw []detectors.Match) {
 	w.resolved = append(w.resolved[:0], raw...)
 	if hits := w.vault.hits(data, w.s.matcher.Resolve(w.resolved)); len(hits) > 0 {
-		w.s.opts.Progress.add(0, 1)
 		w.found[id] = hits
 	}
 }

@@ -31,19 +31,21 @@ type Options struct {
 // Progress is updated while a scan runs and may be read at any time from other
 // goroutines.
 type Progress struct {
-	Done  atomic.Int64 // bytes read so far
-	Total atomic.Int64 // bytes to read, 0 when not known
+	Done  atomic.Int64 // blobs or files read so far
+	Total atomic.Int64 // of how many, 0 when not known
+	Bytes atomic.Int64 // their bytes
 	Found atomic.Int64 // tokens seen so far, before they are attributed
 }
 
-func (p *Progress) add(done, found int) {
+// read notes that things were read, of so many bytes, in which so many tokens
+// were seen.
+func (p *Progress) read(things, bytes, found int) {
 	if p == nil {
 		return
 	}
-	p.Done.Add(int64(done))
-	if found > 0 {
-		p.Found.Add(int64(found))
-	}
+	p.Done.Add(int64(things))
+	p.Bytes.Add(int64(bytes))
+	p.Found.Add(int64(found))
 }
 
 func (p *Progress) setTotal(n int64) {

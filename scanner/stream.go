@@ -63,8 +63,9 @@ func (w *window) scan(ctx context.Context, r io.Reader) ([]hit, int64, error) {
 		data, last := w.buf[:kept+n], err != nil
 		w.matches = w.s.matcher.Find(w.matches[:0], data)
 		found = w.keep(found, data, base, at, last)
-		w.s.opts.Progress.add(n, len(w.matches))
+		w.s.opts.Progress.read(0, n, 0)
 		if last {
+			w.s.opts.Progress.read(1, 0, len(found))
 			return resolve(w.s.matcher, found), int64(base + len(data)), noEOF(err)
 		}
 		kept = min(len(data), w.s.matcher.Overlap())

@@ -1,0 +1,113 @@
+package app
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// flagError names the nearest flag when one is unknown.
+func flagError(cmd *cobra.Command, err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !unknown {
+		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := nearest(name, names); near != "" {
+		return fmt.Errorf("unknown flag --%s; did you mean --%s?", name, near)
+	}
+	return fmt.Errorf("unknown flag --%s; see %s --help", name, cmd.CommandPath())
+}
+
+// noCommand names the nearest command when one is unknown.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	if near := nearest(args[0], names); near != "" {
+		return fmt.Errorf("unknown command %q; did you mean %q?", args[0], near)
+	}
+	return fmt.Errorf("unknown command %q; see %s --help", args[0], cmd.CommandPath())
+}
+
+// nearest returns the name closest to word, or "" when none is close.
+func nearest(word string, names []string) string {
+	best, at := "", 1+len(word)/2
+	for _, n := range names {
+		if d := distance(word, n); d < at {
+			best, at = n, d
+		}
+	}
+	return best
+}
+
+// distance is the number of single-byte insertions, deletions and changes that
+// turn a into b (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// byteSize is a flag's value: a number of bytes, written "64MiB", "10MB" or
+// "4096".
+type byteSize int64
+
+func (b *byteSize) String() string { return strconv.FormatInt(int64(*b), 10) }
+func (b *byteSize) Type() string   { return "size" }
+
+// Set parses a size. Units are in any case; KB, MB and GB are powers of 1000,
+// KiB, MiB and GiB of 1024.
+func (b *byteSize) Set(s string) error {
+	digits := strings.TrimRight(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
+	unit, known := unitOf(strings.TrimSpace(s[len(digits):]))
+	n, err := strconv.ParseFloat(digits, 64)
+	if err != nil || !known || n < 0 || n*unit > math.MaxInt64/2 {
+		return fmt.Errorf("write a size as 4096, 500KB or 64MiB")
+	}
+	*b = byteSize(n * unit)
+	return nil
+}
+
+func unitOf(name string) (float64, bool) {
+	switch strings.ToLower(name) {
+	case "", "b":
+		return 1, true
+	case "k", "kib":
+		return 1 << 10, true
+	case "m", "mib":
+		return 1 << 20, true
+	case "g", "gib":
+		return 1 << 30, true
+	case "kb":
+		return 1e3, true
+	case "mb":
+		return 1e6, true
+	case "gb":
+		return 1e9, true
+	}
+	return 0, false
+}

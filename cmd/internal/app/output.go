@@ -1,0 +1,140 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"patwatch/report"
+)
+
+// defaultWidth is the width of a table that no terminal shows.
+const defaultWidth = 100
+
+// isTerminal says whether w is a terminal.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func widthOf(w any) int {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return defaultWidth
+}
+
+// A reportFile is where a report goes. A file gets its name only when the
+// report is whole.
+type reportFile struct {
+	writer report.Writer
+	file   *os.File // nil: standard output
+	name   string
+}
+
+func openReport(s Streams, f scanFlags) (*reportFile, error) {
+	r := &reportFile{name: f.output}
+	var w io.Writer = s.Out
+	o := report.Options{ShowSecrets: f.showSecrets, Width: widthOf(s.Out), Now: time.Now()}
+	o.Color = isTerminal(s.Out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	if f.output != "" {
+		o.Color = false
+		file, err := createReport(f.output)
+		if err != nil {
+			return nil, err
+		}
+		r.file, w = file, file
+	}
+	writer, err := report.New(f.format, w, o)
+	if err != nil {
+		return nil, errors.Join(err, r.abandon())
+	}
+	r.writer = writer
+	return r, nil
+}
+
+// createReport makes the file that becomes the report: a temporary one beside
+// it, or the thing itself when it is no regular file (a device, a pipe).
+func createReport(name string) (*os.File, error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return os.OpenFile(name, os.O_WRONLY, 0)
+	}
+	return os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+}
+
+func (r *reportFile) temporary() bool { return r.file != nil && r.file.Name() != r.name }
+
+// close ends the report and puts it in its place.
+func (r *reportFile) close(s report.Summary) error {
+	if err := r.writer.Close(s); err != nil {
+		return errors.Join(err, r.abandon())
+	}
+	if r.file == nil {
+		return nil
+	}
+	if err := r.file.Close(); err != nil {
+		return err
+	}
+	if !r.temporary() {
+		return nil
+	}
+	return os.Rename(r.file.Name(), r.name)
+}
+
+// abandon removes what was written.
+func (r *reportFile) abandon() error {
+	if r.file == nil {
+		return nil
+	}
+	err := r.file.Close()
+	if r.temporary() {
+		err = errors.Join(err, os.Remove(r.file.Name()))
+	}
+	return err
+}
+
+// watch draws a progress bar on standard error while the scan runs, if that is
+// a terminal. The func it returns ends it.
+func (j *scanJob) watch(started time.Time) (stop func()) {
+	if !isTerminal(j.streams.Err) {
+		return func() {}
+	}
+	bar := report.NewProgress(j.streams.Err, widthOf(j.streams.Err))
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-end:
+				bar.Clear()
+				return
+			case <-tick.C:
+				p := j.progress
+				bar.Update(withoutPassword(j.target), p.Done.Load(), p.Total.Load(), p.Bytes.Load(), p.Found.Load(), time.Since(started))
+			}
+		}
+	}()
+	return func() { close(end); <-ended }
+}
+
+// splitRange reads A..B. B is HEAD when it is left out.
+func splitRange(s string) (from, to string, err error) {
+	from, to, ok := strings.Cut(s, "..")
+	if !ok || from == "" || strings.HasPrefix(to, ".") {
+		return "", "", fmt.Errorf("--range %q: write it as A..B", s)
+	}
+	if to == "" {
+		to = "HEAD"
+	}
+	return from, to, nil
+}
