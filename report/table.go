@@ -1,0 +1,340 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"patwatch/leak"
+)
+
+const (
+	maxFiles     = 6  // files shown of one token
+	maxSentences = 10 // things not read that are named
+	narrow       = 60 // columns below which everything is stacked
+	maxLeft      = 60 // columns of the left side, longer paths take a line of their own
+	gap          = "   "
+)
+
+// A style is an ANSI colour; "" is none.
+type style string
+
+const (
+	plain  style = ""
+	bold   style = "\x1b[1m"
+	dim    style = "\x1b[2m"
+	red    style = "\x1b[1;31m"
+	yellow style = "\x1b[33m"
+	cyan   style = "\x1b[36m"
+	green  style = "\x1b[32m"
+)
+
+// A row is one line of a finding: what and where on the left, the rest right.
+type row struct {
+	left, right           string
+	leftStyle, rightStyle style
+}
+
+// block is a finding made ready to be laid out.
+type block struct {
+	label string
+	style style
+	rows  []row
+}
+
+// table lays blocks out for one terminal.
+type table struct {
+	bytes.Buffer
+	term   Terminal
+	indent int // columns before the left side
+	left   int // columns of the left side; 0: right goes below left
+}
+
+// renderTable makes the report for people.
+func renderTable(fs []Finding, s Summary, o Options) ([]byte, error) {
+	blocks := make([]block, len(fs))
+	several := severalRepositories(fs)
+	for i, f := range fs {
+		blocks[i] = toBlock(f, o, several)
+	}
+	t := newTable(blocks, o.Terminal)
+	for _, b := range blocks {
+		t.block(b)
+	}
+	t.incomplete(s)
+	t.closing(fs, s)
+	return t.Bytes(), nil
+}
+
+func severalRepositories(fs []Finding) bool {
+	first := ""
+	for _, f := range fs {
+		for _, p := range f.Places {
+			if first == "" {
+				first = p.Repository
+			}
+			if p.Repository != first {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// newTable chooses the layout: two columns when they fit, else stacked.
+func newTable(blocks []block, term Terminal) *table {
+	label, left, right := 0, 0, 0
+	for _, b := range blocks {
+		label = max(label, columns(b.label))
+		for _, r := range b.rows {
+			if n := columns(r.left); n <= maxLeft {
+				left = max(left, n)
+			}
+			right = max(right, columns(r.right))
+		}
+	}
+	t := &table{term: term, indent: 2 + label + 2, left: left}
+	if term.Width > 0 && t.indent+left+len(gap)+right > term.Width {
+		t.left = 0
+	}
+	if term.Width > 0 && term.Width < narrow {
+		t.indent, t.left = 2, 0
+	}
+	return t
+}
+
+// paint returns s in a colour, if the terminal has any.
+func (t *table) paint(c style, s string) string {
+	if !t.term.Color || c == plain || s == "" {
+		return s
+	}
+	return string(c) + s + "\x1b[0m"
+}
+
+func (t *table) block(b block) {
+	margin := "  " + t.paint(b.style, b.label) + strings.Repeat(" ", max(t.indent-2-columns(b.label), 0))
+	if t.indent == 2 {
+		t.WriteString(t.paint(b.style, b.label) + "\n")
+		margin = "  "
+	}
+	for _, r := range b.rows {
+		t.row(margin, r)
+		margin = strings.Repeat(" ", t.indent)
+	}
+	t.WriteByte('\n')
+}
+
+// row writes left and right side by side if there is room, else right below
+// left and further in.
+func (t *table) row(margin string, r row) {
+	rest := strings.Repeat(" ", t.indent)
+	if r.left != "" && r.right != "" && t.left >= columns(r.left) {
+		fmt.Fprintf(t, "%s%s%s%s%s\n", margin, t.paint(r.leftStyle, r.left),
+			pad("", t.left-columns(r.left)), gap, t.paint(r.rightStyle, r.right))
+		return
+	}
+	if r.left != "" {
+		margin = t.lines(margin, rest, r.left, r.leftStyle)
+		rest += "  "
+		margin += "  "
+	}
+	if r.right != "" {
+		t.lines(margin, rest, r.right, r.rightStyle)
+	}
+}
+
+// lines writes text wrapped, the first line after first and the others after
+// rest, which it returns.
+func (t *table) lines(first, rest, text string, c style) string {
+	for _, line := range wrap(text, t.room(columns(rest))) {
+		t.WriteString(first + t.paint(c, line) + "\n")
+		first = rest
+	}
+	return rest
+}
+
+// room is what is left of a line after used columns; 0: no limit.
+func (t *table) room(used int) int {
+	if t.term.Width == 0 {
+		return 0
+	}
+	return max(t.term.Width-used, 16)
+}
+
+// toBlock says in words where a token stands.
+func toBlock(f Finding, o Options, several bool) block {
+	b := block{label: f.Confidence.String(), style: confidenceStyle(f.Confidence)}
+	token := f.Secret.Mask()
+	if o.ShowSecrets {
+		token = escape(shown(f.Secret, true))
+	}
+	b.rows = append(b.rows, row{escape(f.Format.Name), token, bold, plain})
+	files := byFile(f.Places)
+	for i, places := range files {
+		if i == maxFiles-1 && len(files) > maxFiles {
+			b.rows = append(b.rows, row{left: "and in " + count(int64(len(files)-i), "other file"), leftStyle: dim})
+			break
+		}
+		b.rows = append(b.rows, row{where(places[0], several), how(places[0], o), plain, dim})
+		if more := others(places); more != "" {
+			b.rows = append(b.rows, row{left: more, leftStyle: dim})
+		}
+	}
+	return b
+}
+
+func confidenceStyle(c leak.Confidence) style {
+	switch c {
+	case leak.Verified:
+		return red
+	case leak.Likely:
+		return yellow
+	case leak.Possible:
+		return cyan
+	}
+	return dim
+}
+
+// byFile splits places by file, in the order in which files come first. What
+// has no path is split by object.
+func byFile(places []leak.Place) [][]leak.Place {
+	type file struct{ repository, path, object string }
+	index := map[file]int{}
+	var out [][]leak.Place
+	for _, p := range places {
+		key := file{repository: p.Repository, path: p.Path}
+		if p.Path == "" {
+			key.object = p.Object
+		}
+		i, ok := index[key]
+		if !ok {
+			i = len(out)
+			index[key] = i
+			out = append(out, nil)
+		}
+		out[i] = append(out[i], p)
+	}
+	return out
+}
+
+// where is the left side of a place: something to click on or to copy.
+func where(p leak.Place, several bool) string {
+	name := p.Path
+	switch {
+	case name == "" && p.Object != "":
+		name = "object " + short(p.Object)
+	case name == "" && p.Source == leak.Stream:
+		name = "standard input"
+	case several && p.Repository != "":
+		name = strings.TrimRight(p.Repository, "/") + "/" + name
+	}
+	return fmt.Sprintf("%s:%d", escape(name), p.Line)
+}
+
+// how is the right side of a place: who brought the token in, and when.
+func how(p leak.Place, o Options) string {
+	switch {
+	case p.Commit != "":
+		text := "added in " + short(p.Commit)
+		if p.Author != "" {
+			text += " by " + clip(escape(p.Author), 32)
+		}
+		if when := ago(p.Time, o.Now); when != "" {
+			text += ", " + when
+		}
+		if p.Source == leak.Unreachable {
+			text += "; on no branch"
+		}
+		return text
+	case p.Source == leak.Unreachable:
+		return "in no commit"
+	case p.Source == leak.Staged:
+		return "staged, not committed yet"
+	case p.Source == leak.WorkTree:
+		return "not committed yet"
+	}
+	return ""
+}
+
+// others says where else in the same file: in which commits, else on which
+// lines.
+func others(places []leak.Place) string {
+	commits, lines := map[string]bool{}, map[int]bool{}
+	for _, p := range places {
+		if p.Commit != "" {
+			commits[p.Commit] = true
+		}
+		lines[p.Line] = true
+	}
+	switch {
+	case len(commits) > 1:
+		return "also in " + count(int64(len(commits)-1), "other commit")
+	case len(lines) > 1:
+		return "also on " + count(int64(len(lines)-1), "other line")
+	}
+	return ""
+}
+
+// incomplete says what was not read.
+func (t *table) incomplete(s Summary) {
+	if s.Complete {
+		return
+	}
+	n := int64(len(s.Incomplete))
+	head := "INCOMPLETE: not everything could be read, and what was not may hold tokens."
+	if n > 0 {
+		head = "INCOMPLETE: " + count(n, "thing") + " could not be read, and may hold tokens:"
+	}
+	t.lines("", "", head, red)
+	for i, sentence := range s.Incomplete {
+		if i == maxSentences-1 && n > maxSentences {
+			t.lines("  - ", "    ", fmt.Sprintf("and %s more; --format json names all", number(n-int64(i))), plain)
+			break
+		}
+		t.lines("  - ", "    ", escape(sentence), plain)
+	}
+	t.WriteByte('\n')
+}
+
+// closing is the summary sentence, and what to do.
+func (t *table) closing(fs []Finding, s Summary) {
+	found, c := "No tokens found.", green
+	if len(fs) > 0 {
+		found = fmt.Sprintf("%s in %s.", count(int64(len(fs)), "token"), count(int64(countPlaces(fs)), "place"))
+		c = bold
+	} else if !s.Complete {
+		found, c = "No tokens found in what could be read.", yellow
+	}
+	ended := "nothing skipped"
+	if !s.Complete {
+		ended = "not complete"
+	}
+	text := fmt.Sprintf("%s Read %s, in %s; %s.", found, extent(s), elapsed(s.Elapsed), ended)
+	if t.lines("", "", text, c); len(fs) > 0 {
+		t.lines("", "", advice(len(fs)), plain)
+	}
+}
+
+func advice(tokens int) string {
+	it := "it"
+	if tokens > 1 {
+		it = "them"
+	}
+	return "Revoke " + it + ": deleting the commit does not help. More: patwatch scan --help, --format json"
+}
+
+// extent says how much was read: "9 blobs of 2 commits and 3 files, 41 kB".
+func extent(s Summary) string {
+	var parts []string
+	if s.Blobs > 0 || s.Commits > 0 {
+		blobs := count(s.Blobs, "blob")
+		if s.Commits > 0 {
+			blobs += " of " + count(s.Commits, "commit")
+		}
+		parts = append(parts, blobs)
+	}
+	if s.Files > 0 || len(parts) == 0 {
+		parts = append(parts, count(s.Files, "file"))
+	}
+	return strings.Join(parts, " and ") + ", " + size(s.Bytes)
+}
