@@ -70,35 +70,35 @@ func compileSeeds(list []string) ([]uint64, error) {
 	return seeds, nil
 }
 
-// span is a part of a token, as "4:-6": from the fifth byte to the sixth from
+// part is a stretch of a token, as "4:-6": from the fifth byte to the sixth from
 // the end. An open or zero end is the end of the token.
-type span struct {
+type part struct {
 	from, to int
 }
 
-func compileSpan(key, text string) (span, error) {
+func compilePart(key, text string) (part, error) {
 	a, b, ok := strings.Cut(text, ":")
-	from, err1 := spanEnd(a)
-	to, err2 := spanEnd(b)
+	from, err1 := partEnd(a)
+	to, err2 := partEnd(b)
 	if !ok || err1 != nil || err2 != nil {
-		return span{}, fmt.Errorf(`%s must be "from:to", as in "4:-6"`, key)
+		return part{}, fmt.Errorf(`%s must be "from:to", as in "4:-6"`, key)
 	}
-	return span{from, to}, nil
+	return part{from, to}, nil
 }
 
-func spanEnd(s string) (int, error) {
+func partEnd(s string) (int, error) {
 	if s == "" {
 		return 0, nil
 	}
 	n, err := strconv.Atoi(s)
-	if err == nil && (n > maxToken || n < -maxToken) {
+	if err == nil && (n > maxLength || n < -maxLength) {
 		err = strconv.ErrRange
 	}
 	return n, err
 }
 
 // of returns the part of token; false when token is too short to have it.
-func (s span) of(token []byte) ([]byte, bool) {
+func (s part) of(token []byte) ([]byte, bool) {
 	from, to := s.from, s.to
 	if from < 0 {
 		from += len(token)

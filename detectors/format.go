@@ -6,11 +6,11 @@ package detectors
 // A Format is plain data: copying it is safe, and so is sharing it between
 // goroutines as long as nobody changes it.
 type Format struct {
-	ID     string `toml:"id"`     // stable: "github-ghp"
-	Name   string `toml:"name"`   // for people
-	Issuer string `toml:"-"`      // the file's issuer
-	Kind   string `toml:"kind"`   // "pat", "api-key", "infra", ...
-	Tier   Tier   `toml:"tier"`   // what a match proves before its checksum is looked at
+	ID     string `toml:"id"`   // stable: "github-ghp"
+	Name   string `toml:"name"` // for people
+	Issuer string `toml:"-"`    // the file's issuer
+	Kind   string `toml:"kind"` // "pat", "api-key", "infra", ...
+	Tier   Tier   `toml:"tier"` // what a match proves before its checksum is looked at
 
 	Pattern   string   `toml:"pattern"`    // RE2 syntax; the token is group 1, or the whole match when there is no group
 	MaxLength int      `toml:"max_length"` // longest match in bytes, where Pattern alone does not bound it (RE2 counts stop at 1000); 0: Pattern is bounded

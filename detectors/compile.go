@@ -1,0 +1,379 @@
+package detectors
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Options says how a [Matcher] is to behave. The zero value is what a scan
+// wants unless it is told otherwise.
+type Options struct {
+	// Unverified also returns what a scan leaves out: identifiers, and tokens
+	// whose checksum is wrong, both graded [Unverified].
+	Unverified bool
+}
+
+// Matcher finds the tokens of all its formats in one pass. It is made by
+// [Compile], never changes, and is safe for concurrent use.
+type Matcher struct {
+	formats []Format
+	rules   []*rule // by format, nil for one that is left out
+	filter  filter
+	class   byteSet // bytes of a run
+	wide    byteSet // every byte a token of a format that is not Wide may contain
+	longest int     // longest match of a format that is not Wide, with a byte on each side
+	back    int     // how far before a change a match may end and yet depend on it
+	ahead   int     // how far after a change a match may start and yet depend on it
+	scratch *pool
+}
+
+// rule is one format, compiled.
+type rule struct {
+	format   *Format
+	index    int
+	pattern  *pattern
+	boundary byteSet
+	first    byteSet
+	minLen   int
+	maxLen   int
+	literals int  // literal bytes that every match has: how specific the format is
+	anchored bool // there are enough of them to stand for the format
+	proof    bool // a checksum or a structure may prove a token
+	glued    bool // a token that is proved needs no boundary
+	armor    bool // the pattern is that of a block of base64 lines, or of its header
+	prefix   int  // most bytes of an armored token before BEGIN
+	wide     bool // see Wide
+	words    []string
+	within   int // how far before the token a word may end
+	beyond   int // how far after it one may start
+	longest  int // the longest word
+	shapes   []shape
+	checks   bool // there is a checksum or a structure
+}
+
+const (
+	defaultWithin = 64
+	maxWithin     = 512
+	maxWord       = 64
+	maxMatch      = 32 << 10
+	maxGroup      = 256 // longest text that a pattern may ask for beside its group
+	maxAround     = 128 // text with spaces around the run it is noticed by that FindNear goes back over
+)
+
+// Compile makes a matcher for formats. It returns an error, which names every
+// format that cannot be found and says what to change in it, if there is one,
+// and when formats is empty; then the matcher is nil. Errors quote no pattern.
+func Compile(formats []Format, o Options) (*Matcher, error) {
+	if len(formats) == 0 {
+		return nil, errors.New("compile formats: the set is empty: enable at least one format")
+	}
+	m := &Matcher{formats: slices.Clone(formats), rules: make([]*rule, len(formats)), scratch: newPool(o.Unverified)}
+	var errs []error
+	for i := range m.formats {
+		f := &m.formats[i]
+		if f.Tier == Identifier && len(f.Context) == 0 && !o.Unverified {
+			continue
+		}
+		r, err := newRule(f, i)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("compile format %q: %w", f.ID, err))
+			continue
+		}
+		m.rules[i] = r
+	}
+	errs = append(errs, m.route()...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	m.measure()
+	return m, nil
+}
+
+// newRule compiles what concerns one format alone.
+func newRule(f *Format, index int) (*rule, error) {
+	if err := f.prepare(); err != nil {
+		return nil, err
+	}
+	p, err := parsePattern(f.Pattern)
+	if err != nil {
+		return nil, err
+	}
+	r := &rule{format: f, index: index, pattern: p, minLen: p.token.minLen, maxLen: p.token.maxLen,
+		checks: f.Checksum != nil || f.Structure != ""}
+	if r.boundary, err = classSet(f.Boundary); err != nil {
+		return nil, err
+	}
+	if err := r.bound(f); err != nil {
+		return nil, err
+	}
+	if err := r.context(f); err != nil {
+		return nil, err
+	}
+	slot := uint8(index * 3)
+	p.token.number(&slot)
+	r.first, _ = p.token.first()
+	r.proof = r.checks && f.Tier == Checked
+	r.shapes = p.shapes()
+	r.literals = maxMatch
+	for _, v := range r.shapes {
+		r.literals = min(r.literals, v.literals())
+	}
+	r.anchored = r.literals >= 3
+	r.glued = r.anchored && r.proof
+	r.prefix, r.armor = armorPrefix(r.shapes)
+	return r, nil
+}
+
+// bound checks the lengths.
+func (r *rule) bound(f *Format) error {
+	if f.MaxLength > 0 {
+		r.maxLen = min(r.maxLen, f.MaxLength)
+	}
+	switch {
+	case r.maxLen >= endless:
+		return errors.New("the pattern has no longest match: replace * and + and {n,} by {n,m}, or set max_length")
+	case r.maxLen > maxMatch:
+		return fmt.Errorf("the longest match is %d bytes, and %d is the most: lower the counts or set max_length", r.maxLen, maxMatch)
+	case r.minLen > r.maxLen:
+		return fmt.Errorf("the shortest match is %d bytes, longer than max_length", r.minLen)
+	}
+	for _, part := range []*node{r.pattern.before, r.pattern.after} {
+		if part != nil && part.maxLen > maxGroup {
+			return fmt.Errorf("the pattern beside the group can be longer than %d bytes: bound its counts", maxGroup)
+		}
+	}
+	return nil
+}
+
+// context compiles the context words.
+func (r *rule) context(f *Format) error {
+	r.within, r.beyond = defaultWithin, defaultWithin/2
+	if f.Within > 0 {
+		r.within, r.beyond = f.Within, min(f.Within, r.beyond)
+	}
+	if r.within > maxWithin {
+		return fmt.Errorf("within is %d, and %d is the most", f.Within, maxWithin)
+	}
+	for _, w := range f.Context {
+		if w == "" || len(w) > maxWord {
+			return fmt.Errorf("a context word has %d bytes, and 1 to %d are possible", len(w), maxWord)
+		}
+		r.longest = max(r.longest, len(w))
+		r.words = append(r.words, strings.ToLower(w))
+	}
+	if f.Tier == Context && len(r.words) == 0 {
+		return errors.New("the tier is context, and there are no context words")
+	}
+	return nil
+}
+
+// number gives long classes their memo slots.
+func (n *node) number(slot *uint8) {
+	if n.op == opClass && n.max >= memoFrom {
+		n.slot = *slot & 7
+		*slot++
+	}
+	for _, sub := range n.subs {
+		sub.number(slot)
+	}
+}
+
+// loose reports whether a token of r may hold white space or nearly anything,
+// so that it does not end where a word of ordinary text ends.
+func (r *rule) loose() bool {
+	set := r.pattern.token.union()
+	space := setOf(" \t\r\n\v\f")
+	return !set.apart(&space) || set.len() > 90
+}
+
+// routed is a route of one rule: by a gram, or by the length of a run.
+type routed struct {
+	rule *rule
+	gram *gramRoute
+	run  *runRoute
+}
+
+// extras are the bytes that may join letters, digits, '_' and '-' in the class
+// of a run, the cheapest first: each makes runs of ordinary text longer.
+const extras = "~%+!$@&=#?*.:/"
+
+// route finds the class of runs and a route for every variant of every rule.
+func (m *Matcher) route() []error {
+	m.class.addRange('A', 'Z')
+	m.class.addRange('a', 'z')
+	m.class.addRange('0', '9')
+	m.class.addAll(new(setOf("_-")))
+	freq := rarity()
+	var errs []error
+	for _, r := range m.rules {
+		if r == nil {
+			continue
+		}
+		if err := m.widen(r, freq); err != nil {
+			errs = append(errs, fmt.Errorf("compile format %q: %w", r.format.ID, err))
+		}
+	}
+	if len(errs) > 0 {
+		return errs
+	}
+	var all []routed
+	for _, r := range m.rules {
+		if r != nil {
+			routes, _ := r.routes(&m.class, freq)
+			all = append(all, routes...)
+		}
+	}
+	return m.filter.build(all, m.class, m.armored())
+}
+
+// widen adds to the class the fewest bytes with which r has its routes.
+func (m *Matcher) widen(r *rule, freq func(*byteSet) float64) error {
+	if r.armor {
+		m.class.addAll(new(setOf("+/=")))
+		return nil
+	}
+	if _, ok := r.routes(&m.class, freq); ok {
+		return nil
+	}
+	union := r.pattern.token.union()
+	var more []byteSet
+	all := m.class
+	for i := range len(extras) {
+		if c := extras[i]; union.has(c) && !m.class.has(c) {
+			more = append(more, setOf(string(c)))
+			all.add(c)
+		}
+	}
+	if _, ok := r.routes(&all, freq); !ok {
+		return r.refuse(&all)
+	}
+	for i := range more {
+		for j := range more[:i+1] {
+			class := m.class
+			class.addAll(&more[i])
+			class.addAll(&more[j])
+			if j == i {
+				class = m.class
+				class.addAll(&more[i])
+			}
+			if _, ok := r.routes(&class, freq); ok {
+				m.class = class
+				return nil
+			}
+		}
+	}
+	m.class = all
+	return nil
+}
+
+// refuse says why r has no routes even with the widest class.
+func (r *rule) refuse(class *byteSet) error {
+	shortest := maxAtoms
+	for _, v := range r.shapes {
+		shortest = min(shortest, v.longestRun(class))
+	}
+	if shortest < minRun {
+		return errShort(shortest)
+	}
+	return errNoAnchor
+}
+
+// routes returns a route for each variant of r, ok if all have one.
+func (r *rule) routes(class *byteSet, freq func(*byteSet) float64) (out []routed, ok bool) {
+	if r.armor {
+		return nil, true
+	}
+	for _, v := range r.shapes {
+		gram, byGram := v.gramRoute(class, freq)
+		if byGram && (gram.tail >= goodTail || r.glued) {
+			out = append(out, routed{rule: r, gram: &gram})
+			continue
+		}
+		run, byRun := v.runRoute(class, &r.boundary)
+		byRun = byRun && !r.glued && (len(r.words) > 0 || r.checks || v.literals() >= 2)
+		switch {
+		case byRun:
+			out = append(out, routed{rule: r, run: &run})
+		case byGram:
+			out = append(out, routed{rule: r, gram: &gram})
+		default:
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+func (m *Matcher) armored() []*rule {
+	var out []*rule
+	for _, r := range m.rules {
+		if r != nil && r.armor {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// measure computes how far matches reach.
+func (m *Matcher) measure() {
+	m.wide = m.class
+	for _, r := range m.rules {
+		if r == nil {
+			continue
+		}
+		ahead, back := 1, 1
+		if len(r.words) > 0 {
+			ahead, back = r.within+r.longest+1, r.beyond+r.longest+1
+		}
+		if p := r.pattern.before; p != nil {
+			ahead = max(ahead, p.maxLen+1)
+		}
+		if p := r.pattern.after; p != nil {
+			back = max(back, p.maxLen+1)
+		}
+		switch {
+		case r.armor:
+			ahead, back = armorAhead+r.prefix+armorLabel, armorBack
+		case r.loose():
+			a, b := m.filter.around(r)
+			r.wide = a > maxAround || b > maxAround
+			ahead, back = ahead+min(a, maxAround), back+min(b, maxAround)
+			m.longest = max(m.longest, min(r.maxLen, 2*maxAround))
+		default:
+			m.wide.addAll(new(r.pattern.token.union()))
+			m.longest = max(m.longest, r.maxLen+2)
+		}
+		m.ahead, m.back = max(m.ahead, ahead), max(m.back, back)
+	}
+}
+
+// Formats returns the formats, in the order in which Match.Format counts them.
+// The caller must not change them.
+func (m *Matcher) Formats() []Format { return m.formats }
+
+// Wide reports whether matches of a format span so much that [Matcher.FindNear]
+// may miss how a change far from their start alters them. When a Wide match of
+// the base is cut by a change, the caller must run [Matcher.Find] on the whole
+// data; [Matcher.Inherit] says so.
+func (m *Matcher) Wide(format int) bool {
+	r := m.rules[format]
+	return r != nil && (r.armor || r.wide)
+}
+
+// Reach returns how many bytes before and after a changed span
+// [Matcher.FindNear] looks at in any case, before it follows runs.
+func (m *Matcher) Reach() int { return max(m.ahead, m.back) }
+
+// Overlap returns how many bytes two consecutive windows of a stream must
+// share, so that every match lies, with its evidence, wholly inside one.
+func (m *Matcher) Overlap() int {
+	n := m.longest + m.ahead + m.back
+	for _, r := range m.rules {
+		if r != nil && (r.armor || r.wide) {
+			n = max(n, r.maxLen+armorMax+m.ahead+m.back)
+		}
+	}
+	return n
+}
+
