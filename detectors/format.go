@@ -33,7 +33,7 @@ type Format struct {
 
 	Source  string   `toml:"source"` // where the format is described
 	Note    string   `toml:"note"`
-	Vectors []Vector `toml:"vectors"` // read by Parse, left out by Builtin
+	Vectors []Vector `toml:"vectors"` // tokens that show what is one and what is not
 
 	proof *proof // worked out by prepare; nil before
 }

@@ -125,7 +125,7 @@ func (m *Minter) draw(r *rand.Rand) (text, token []byte, ok bool) {
 // word returns what must stand before a planted text: a context word that the
 // text itself does not bring, set apart from it.
 func (m *Minter) word() string {
-	if len(m.f.Context) == 0 || strings.Contains(m.f.Context[0], "://") {
+	if len(m.f.Context) == 0 {
 		return ""
 	}
 	return m.f.Context[0] + " = "

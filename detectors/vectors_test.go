@@ -27,7 +27,7 @@ func full(t Tier) Grade {
 }
 
 func TestVectors(t *testing.T) {
-	formats, err := BuiltinWithVectors()
+	formats, err := Builtin()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,13 +59,6 @@ func TestVectors(t *testing.T) {
 func BenchmarkBuiltin(b *testing.B) {
 	for b.Loop() {
 		if _, err := Builtin(); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-func BenchmarkBuiltinWithVectors(b *testing.B) {
-	for b.Loop() {
-		if _, err := BuiltinWithVectors(); err != nil {
 			b.Fatal(err)
 		}
 	}
