@@ -250,14 +250,15 @@ func reaches(ends []span, at int) bool {
 }
 
 // armorPrefix reports whether a pattern is that of an armored block, and how
-// many bytes it may have before BEGIN.
+// many bytes its token may have before BEGIN.
 func armorPrefix(vs []shape) (prefix int, ok bool) {
 	for _, v := range vs {
-		i := v.index(beginMark)
+		token := v.variant[v.from:v.to]
+		i := token.index(beginMark)
 		if i < 0 {
 			return 0, false
 		}
-		_, n := v.variant[:i].length()
+		_, n := token[:i].length()
 		prefix = max(prefix, n)
 	}
 	return prefix, len(vs) > 0 && prefix <= maxGroup
@@ -282,10 +283,15 @@ func (s *search) acceptBlock(r *rule, start, end, far int) {
 	if !ok {
 		return
 	}
-	m := Match{Format: r.index, Grade: grade, Start: start, End: end, From: start, To: far}
+	c := candidate{rule: r, start: start}
+	c.best = Match{Format: r.index, Grade: grade, Start: start, End: end, From: start, To: far}
 	if r.boundary.len() > 0 {
-		m.From--
+		c.best.From--
 	}
+	if !s.beside(&c) {
+		return
+	}
+	m := c.best
 	if len(r.words) > 0 && grade != Verified {
 		from, to, ok := r.near(s.data, start, end)
 		if !ok {

@@ -339,7 +339,9 @@ func (m *Matcher) measure() {
 			a, b := m.filter.around(r)
 			r.wide = a > maxAround || b > maxAround
 			ahead, back = ahead+min(a, maxAround), back+min(b, maxAround)
-			m.longest = max(m.longest, min(r.maxLen, 2*maxAround))
+			if !r.wide {
+				m.longest = max(m.longest, r.maxLen+2)
+			}
 		default:
 			m.wide.addAll(new(r.pattern.token.union()))
 			m.longest = max(m.longest, r.maxLen+2)
@@ -376,4 +378,3 @@ func (m *Matcher) Overlap() int {
 	}
 	return n
 }
-

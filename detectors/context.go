@@ -122,7 +122,6 @@ func isAlnum(c byte) bool {
 	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
 }
 
-
 // equalFold reports whether b is word, in any case; word is lower case.
 func equalFold(b []byte, word string) bool {
 	if len(b) != len(word) {
