@@ -5,6 +5,7 @@ package history
 import (
 	"io"
 	"os"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -41,4 +42,37 @@ func TestBenchWalk(t *testing.T) {
 		Large: func(int, pack.ID, int64, func() (io.ReadCloser, error)) error { return nil },
 	})
 	t.Log(s, err, cpu()-c, r.Problems())
+}
+
+func TestBenchAttribute(t *testing.T) {
+	r := benchRepo(t)
+	var ids []pack.ID
+	for i := 1000; i < r.packs[0].Len(); i += r.packs[0].Len() / 20 {
+		for r.packs[0].Kind(i) != pack.Blob {
+			i++
+		}
+		ids = append(ids, r.packs[0].ID(i))
+	}
+	c := cpu()
+	g, _ := r.commits(t.Context(), 0)
+	t.Log("commits", g.len(), cpu()-c)
+	c = cpu()
+	tg, _ := r.treeGraph(t.Context(), ids, 0, false)
+	t.Log("trees", tg.trees, len(tg.events), cpu()-c)
+	c = cpu()
+	a, err := r.Attribute(t.Context(), ids, AttributeOptions{})
+	t.Log(len(ids), err, cpu()-c, a.Problems)
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	t.Log("heap MB", m.HeapSys>>20)
+	n := 0
+	for _, id := range ids {
+		n += len(a.Introductions[id])
+		for _, in := range a.Introductions[id] {
+			if testing.Verbose() && n < 8 {
+				t.Log(id, in.Commit.ID, in.Path, in.Commit.Author, in.Commit.Time, in.Commit.Subject, in.Commit.Reachable)
+			}
+		}
+	}
+	t.Log("introductions", n)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"sync"
 
 	"patwatch/git/pack"
@@ -89,9 +88,7 @@ type walkCount struct {
 // could not read on the way is in Stats.Problems. When ctx or a callback ends
 // it early, Stats says how far it came.
 func (r *Repository) WalkBlobs(ctx context.Context, o BlobOptions) (Stats, error) {
-	if o.Workers <= 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
-	}
+	o.Workers = defaultWorkers(o.Workers)
 	if o.MaxMaterialised <= 0 {
 		o.MaxMaterialised = DefaultMaxMaterialised
 	}

@@ -47,8 +47,12 @@ type Repository struct {
 
 	mu      sync.Mutex
 	readers []*reader // idle ones
-	graph   *commitGraph
-	scratch string // git directory for fallback commands, made when first needed
+	scratch string    // git directory for fallback commands, made when first needed
+
+	othersMu sync.Mutex
+	outside  *others // listed when first needed
+	graphMu  sync.Mutex
+	graph    *commitGraph // built when first needed
 }
 
 // Open opens the repository at path: a work tree, a git directory (bare or
