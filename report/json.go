@@ -123,7 +123,7 @@ func renderJSON(fs []Finding, s Summary, o Options) ([]byte, error) {
 type lines struct {
 	w              io.Writer
 	show           bool
-	hide           redactor // every token seen so far
+	hide           *redactor // every token seen so far
 	tokens, places int
 	err            error
 	closed         bool
@@ -131,10 +131,7 @@ type lines struct {
 
 func (l *lines) Finding(f Finding) error {
 	if !l.show {
-		if l.hide.tokens == nil {
-			l.hide.tokens = map[string]leak.Secret{}
-		}
-		l.hide.merge(f.of())
+		l.hide.cover(f)
 		f = l.hide.finding(f)
 	}
 	l.tokens, l.places = l.tokens+1, l.places+len(f.Places)

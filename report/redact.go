@@ -12,10 +12,13 @@ import (
 // clear tokens it needs for that live in its closure only.
 type redactor struct {
 	tokens map[string]leak.Secret // by fingerprint
+	merged map[*redactor]bool     // whose tokens are among them
 	apply  func(string) string    // nil: to be built from tokens
 }
 
-func newRedactor() *redactor { return &redactor{tokens: map[string]leak.Secret{}} }
+func newRedactor() *redactor {
+	return &redactor{tokens: map[string]leak.Secret{}, merged: map[*redactor]bool{}}
+}
 
 // add makes the redactor hide s too.
 func (r *redactor) add(s leak.Secret) {
@@ -27,9 +30,18 @@ func (r *redactor) add(s leak.Secret) {
 	r.apply = nil
 }
 
-// merge makes the redactor hide all that o hides.
-func (r *redactor) merge(o *redactor) {
-	for _, s := range o.tokens {
+// cover makes the redactor hide what must not appear in the places of f: the
+// tokens of all findings that were grouped with it, or its own.
+func (r *redactor) cover(f Finding) {
+	if f.hide == nil {
+		r.add(f.Secret)
+		return
+	}
+	if r.merged[f.hide] {
+		return
+	}
+	r.merged[f.hide] = true
+	for _, s := range f.hide.tokens {
 		r.add(s)
 	}
 }
@@ -71,16 +83,6 @@ func (r *redactor) place(p leak.Place) leak.Place {
 	return p
 }
 
-// of returns what must be hidden in the places of f.
-func (f Finding) of() *redactor {
-	if f.hide != nil {
-		return f.hide
-	}
-	r := newRedactor()
-	r.add(f.Secret)
-	return r
-}
-
 // finding returns f with places that hold none of the tokens.
 func (r *redactor) finding(f Finding) Finding {
 	places := make([]leak.Place, len(f.Places))
@@ -112,7 +114,7 @@ func redacted(fs []Finding, s Summary, show bool) ([]Finding, Summary) {
 	}
 	all := newRedactor()
 	for _, f := range fs {
-		all.merge(f.of())
+		all.cover(f)
 	}
 	out := make([]Finding, len(fs))
 	for i, f := range fs {

@@ -80,7 +80,7 @@ func Formats() []string {
 // that lists the known ones.
 func New(format string, w io.Writer, o Options) (Writer, error) {
 	if format == "jsonl" {
-		return &lines{w: w, show: o.ShowSecrets}, nil
+		return &lines{w: w, show: o.ShowSecrets, hide: newRedactor()}, nil
 	}
 	render, ok := map[string]renderer{
 		"table": renderTable, "json": renderJSON, "sarif": renderSARIF,
@@ -88,6 +88,9 @@ func New(format string, w io.Writer, o Options) (Writer, error) {
 	}[format]
 	if !ok {
 		return nil, fmt.Errorf("unknown report format %q: one of %s", format, strings.Join(Formats(), ", "))
+	}
+	if format == "sarif" {
+		o.ShowSecrets = false // it is made to be uploaded
 	}
 	return &whole{w: w, render: render, opts: o}, nil
 }

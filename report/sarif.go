@@ -164,7 +164,7 @@ func toRule(f leak.Format) sarifRule {
 	return sarifRule{
 		ID: f.ID, Name: pascal(f.ID),
 		Short: sarifText{Text: name},
-		Full:  sarifText{Text: "The repository holds a " + name + "."},
+		Full:  sarifText{Text: name + ", readable by everyone who has a copy of this repository."},
 		Help: sarifText{
 			Text:     "Revoke the token at " + issuer + ", then make a new one and keep it out of the repository. Deleting the line or the commit does not help: whoever has a copy has the token.",
 			Markdown: "**Revoke the token** at " + issuer + ", then make a new one and keep it out of the repository.\n\nDeleting the line or the commit does not help: whoever has a copy has the token.",

@@ -33,6 +33,13 @@ const (
 type row struct {
 	left, right           string
 	leftStyle, rightStyle style
+	head                  bool // names the token, not a place
+	whole                 bool // left is a path, to be copied: not wrapped
+}
+
+// beside says whether left and right fit in room columns, left filled to n.
+func (r row) beside(n, room int) bool {
+	return r.right != "" && columns(r.left) <= n && (room == 0 || n+len(gap)+columns(r.right) <= room)
 }
 
 // block is a finding made ready to be laid out.
@@ -47,7 +54,8 @@ type table struct {
 	bytes.Buffer
 	term   Terminal
 	indent int // columns before the left side
-	left   int // columns of the left side; 0: right goes below left
+	head   int // columns of the left side where it names a token
+	left   int // columns of the left side where it is a place
 }
 
 // renderTable makes the report for people.
@@ -81,26 +89,56 @@ func severalRepositories(fs []Finding) bool {
 	return false
 }
 
-// newTable chooses the layout: two columns when they fit, else stacked.
+// newTable chooses the columns of the layout.
 func newTable(blocks []block, term Terminal) *table {
-	label, left, right := 0, 0, 0
+	t := &table{term: term, indent: 2}
+	var heads, places []row
 	for _, b := range blocks {
-		label = max(label, columns(b.label))
+		if term.Width == 0 || term.Width >= narrow {
+			t.indent = max(t.indent, 2+columns(b.label)+2)
+		}
 		for _, r := range b.rows {
-			if n := columns(r.left); n <= maxLeft {
-				left = max(left, n)
+			if r.head {
+				heads = append(heads, r)
+			} else {
+				places = append(places, r)
 			}
-			right = max(right, columns(r.right))
 		}
 	}
-	t := &table{term: term, indent: 2 + label + 2, left: left}
-	if term.Width > 0 && t.indent+left+len(gap)+right > term.Width {
-		t.left = 0
-	}
-	if term.Width > 0 && term.Width < narrow {
-		t.indent, t.left = 2, 0
-	}
+	room := t.room(t.indent)
+	t.head = bestColumn(heads, room, 0)
+	t.left = bestColumn(places, room, t.head)
+	t.head = max(t.head, t.left)
 	return t
+}
+
+// bestColumn returns the width of the left side with which most rows have
+// their right side beside it: wanted if no other is better, else the least.
+func bestColumn(rows []row, room, wanted int) int {
+	var begin, end [maxLeft + 2]int // rows that fit from, and no longer from, this width
+	for _, r := range rows {
+		most := maxLeft
+		if room > 0 {
+			most = min(most, room-len(gap)-columns(r.right))
+		}
+		if least := columns(r.left); r.right != "" && least <= most {
+			begin[least]++
+			end[most+1]++
+		}
+	}
+	var fit [maxLeft + 1]int
+	n, best := 0, 0
+	for width := range fit {
+		n += begin[width] - end[width]
+		fit[width] = n
+		if n > fit[best] {
+			best = width
+		}
+	}
+	if wanted <= maxLeft && fit[wanted] == fit[best] {
+		return wanted
+	}
+	return best
 }
 
 // paint returns s in a colour, if the terminal has any.
@@ -128,29 +166,32 @@ func (t *table) block(b block) {
 // left and further in.
 func (t *table) row(margin string, r row) {
 	rest := strings.Repeat(" ", t.indent)
-	if r.left != "" && r.right != "" && t.left >= columns(r.left) {
-		fmt.Fprintf(t, "%s%s%s%s%s\n", margin, t.paint(r.leftStyle, r.left),
-			pad("", t.left-columns(r.left)), gap, t.paint(r.rightStyle, r.right))
+	column := t.left
+	if r.head {
+		column = t.head
+	}
+	if r.beside(column, t.room(t.indent)) {
+		t.WriteString(margin + t.paint(r.leftStyle, r.left) + pad("", column-columns(r.left)) +
+			gap + t.paint(r.rightStyle, r.right) + "\n")
 		return
 	}
-	if r.left != "" {
-		margin = t.lines(margin, rest, r.left, r.leftStyle)
-		rest += "  "
-		margin += "  "
+	if r.whole {
+		t.WriteString(margin + t.paint(r.leftStyle, r.left) + "\n")
+	} else {
+		t.lines(margin, rest, r.left, r.leftStyle)
 	}
 	if r.right != "" {
-		t.lines(margin, rest, r.right, r.rightStyle)
+		t.lines(rest+"  ", rest+"  ", r.right, r.rightStyle)
 	}
 }
 
 // lines writes text wrapped, the first line after first and the others after
-// rest, which it returns.
-func (t *table) lines(first, rest, text string, c style) string {
+// rest.
+func (t *table) lines(first, rest, text string, c style) {
 	for _, line := range wrap(text, t.room(columns(rest))) {
 		t.WriteString(first + t.paint(c, line) + "\n")
 		first = rest
 	}
-	return rest
 }
 
 // room is what is left of a line after used columns; 0: no limit.
@@ -168,14 +209,14 @@ func toBlock(f Finding, o Options, several bool) block {
 	if o.ShowSecrets {
 		token = escape(shown(f.Secret, true))
 	}
-	b.rows = append(b.rows, row{escape(f.Format.Name), token, bold, plain})
+	b.rows = append(b.rows, row{left: escape(f.Format.Name), right: token, leftStyle: bold, head: true})
 	files := byFile(f.Places)
 	for i, places := range files {
 		if i == maxFiles-1 && len(files) > maxFiles {
 			b.rows = append(b.rows, row{left: "and in " + count(int64(len(files)-i), "other file"), leftStyle: dim})
 			break
 		}
-		b.rows = append(b.rows, row{where(places[0], several), how(places[0], o), plain, dim})
+		b.rows = append(b.rows, row{left: where(places[0], several), right: how(places[0], o), rightStyle: dim, whole: true})
 		if more := others(places); more != "" {
 			b.rows = append(b.rows, row{left: more, leftStyle: dim})
 		}
@@ -310,7 +351,8 @@ func (t *table) closing(fs []Finding, s Summary) {
 		ended = "not complete"
 	}
 	text := fmt.Sprintf("%s Read %s, in %s; %s.", found, extent(s), elapsed(s.Elapsed), ended)
-	if t.lines("", "", text, c); len(fs) > 0 {
+	t.lines("", "", text, c)
+	if len(fs) > 0 {
 		t.lines("", "", advice(len(fs)), plain)
 	}
 }
