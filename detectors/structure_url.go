@@ -2,7 +2,6 @@ package detectors
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 )
 
@@ -22,62 +21,82 @@ func urlUserinfo(token []byte) bool {
 	return !exampleHost(string(bytes.ToLower(host))) && realPassword(password, user)
 }
 
-// exampleHost reports whether host is reserved for examples, a test's own
-// machine, or a name that stands for a host.
+// exampleDomains are names that manuals and tests use.
+var exampleDomains = [...]string{
+	"example", "test", "invalid", "localhost", "local", "internal", "lan",
+	"example.com", "example.org", "example.net", "example.edu", "domain.com", "domain.tld",
+	"company.com", "foo.com", "bar.com", "host.com", "site.com", "server.com", "abc.com",
+	"google.com",
+}
+
+// hostWords in a host say that it stands for another.
+var hostWords = [...]string{"example", "dummy", "fake", "yourhost", "your-", "mydomain", "yourdomain", "myhost", "hostname", "placeholder", "localhost"}
+
+// exampleHost reports whether host is reserved for examples, this machine, or
+// a name that stands for a host.
 func exampleHost(host string) bool {
 	host = strings.TrimRight(host, ".")
-	for _, domain := range []string{"example.com", "example.org", "example.net", "example.edu", "domain.com", "yourdomain.com", "mydomain.com", "company.com", "foo.com", "bar.com", "host.com", "site.com", "server.com", "test.com", "abc.com"} {
+	for _, domain := range exampleDomains {
 		if host == domain || strings.HasSuffix(host, "."+domain) {
 			return true
 		}
 	}
-	for _, top := range []string{"example", "test", "invalid", "localhost", "local", "internal"} {
-		if host == top || strings.HasSuffix(host, "."+top) {
+	for _, word := range hostWords {
+		if strings.Contains(host, word) {
 			return true
 		}
 	}
-	if strings.HasPrefix(host, "127.") || strings.HasPrefix(host, "0.0.0.0") || strings.Contains(host, "example") {
-		return true
-	}
-	return !strings.ContainsRune(host, '.') && slices.Contains([]string{"", "host", "hostname", "server", "domain", "proxy", "db", "database", "postgres", "mysql", "redis", "mongo", "mongodb", "rabbitmq", "remote", "registry", "foo", "bar", "h", "a", "b"}, host)
+	// A host without a dot is a service of the same deployment, most often in
+	// a test's composition of containers.
+	return strings.HasPrefix(host, "127.") || strings.HasPrefix(host, "0.0.0.0") || !strings.Contains(host, ".")
+}
+
+// passwordWords in a short password say that it is made up.
+var passwordWords = [...]string{
+	"pass", "sword", "secret", "token", "user", "test", "hunter", "admin", "foo", "bar", "xxx", "key",
+	"1234", "abcd", "cred", "login", "value", "letmein", "welcome", "root", "guest", "qwer",
 }
 
 // realPassword reports whether a password is long and varied enough to be one,
 // and holds no variable, no word that stands for a password, and not the user.
 func realPassword(password, user []byte) bool {
-	if len(password) < 8 || bytes.ContainsAny(password, "<>{}[]()*$|^\\\"'`,;") || bytes.EqualFold(password, user) {
+	password, ok := unpercent(password)
+	if !ok || len(password) < 8 || bytes.ContainsAny(password, "<>{}[]()*$|^\\\"'`,;% \x00") || bytes.EqualFold(password, user) {
 		return false
 	}
-	if bytes.IndexByte(password, '%') >= 0 {
-		plain, ok := unpercent(password)
-		if !ok {
-			return false
-		}
-		password = plain
-	}
-	low := bytes.ToLower(password)
-	for _, word := range []string{"pass", "secret", "token", "user", "test", "hunter", "admin", "foo", "bar", "xxx", "key", "1234", "abcd", "cred", "login", "value", "letmein", "welcome"} {
-		if bytes.Contains(low, []byte(word)) && len(password) < 20 {
+	low, plain := bytes.ToLower(password), plainLetters(password)
+	for _, word := range passwordWords {
+		if len(password) < 20 && (bytes.Contains(low, []byte(word)) || bytes.Contains(plain, []byte(word))) {
 			return false
 		}
 	}
-	return charKinds(password) >= 2 && entropy(password) >= 2.5 && !placeholder(password) && !allDigits(password)
+	return mixed(password) && entropy(password) >= 2.75 && !placeholder(password)
 }
 
-// charKinds counts which of small letters, capitals, digits and signs occur.
-func charKinds(b []byte) int {
-	var kinds [4]int
-	for _, c := range b {
-		switch {
-		case 'a' <= c && c <= 'z':
-			kinds[0] = 1
-		case 'A' <= c && c <= 'Z':
-			kinds[1] = 1
-		case '0' <= c && c <= '9':
-			kinds[2] = 1
-		default:
-			kinds[3] = 1
+// plainLetters lower-cases b and undoes the usual swaps of letters for signs.
+func plainLetters(b []byte) []byte {
+	low := bytes.ToLower(b)
+	for i, c := range low {
+		switch c {
+		case '@', '4':
+			low[i] = 'a'
+		case '0':
+			low[i] = 'o'
+		case '!':
+			low[i] = 'i'
+		case '5':
+			low[i] = 's'
 		}
 	}
-	return kinds[0] + kinds[1] + kinds[2] + kinds[3]
+	return low
+}
+
+// mixed reports whether b has both letters and digits.
+func mixed(b []byte) bool {
+	letter, digit := false, false
+	for _, c := range b {
+		digit = digit || '0' <= c && c <= '9'
+		letter = letter || 'a' <= lowerByte(c) && lowerByte(c) <= 'z'
+	}
+	return letter && digit
 }
