@@ -1,7 +1,6 @@
 package history
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -56,8 +55,7 @@ type treeWorker struct {
 	order  []int32 // trees in order of visit
 	ends   []uint32
 	events []int32
-	gone   []int32
-	copies []pack.Copy
+	delta  deltaReader
 }
 
 // treeGraph builds the graph for some blobs.
@@ -152,7 +150,7 @@ func (w *treeWorker) visit(o *pack.Object, num int32) {
 	if num < 0 {
 		return
 	}
-	if o.Depth == 0 || w.b.exact || w.stack[o.Depth-1] < 0 || !w.delta(o) {
+	if o.Depth == 0 || w.b.exact || w.stack[o.Depth-1] < 0 || !w.changes(o) {
 		w.full(num, o.Data)
 	} else {
 		w.b.g.base[num] = w.stack[o.Depth-1]
@@ -182,81 +180,14 @@ func (w *treeWorker) full(num int32, data []byte) {
 	}
 }
 
-// delta notes what a tree has and its base has not, and the reverse. It returns
-// false, and notes nothing, when parts of the base were copied twice: then
-// counting what the base lost would be wrong.
-func (w *treeWorker) delta(o *pack.Object) bool {
-	var err error
-	w.copies, err = pack.AppendCopies(w.copies[:0], o.Delta)
-	if err != nil || !w.lost(o.Base) {
-		return false
-	}
-	size, done := w.b.g.nodes.size, 0
-	start := len(w.events)
-	for _, c := range o.Changed {
-		done = w.occurrences(&w.events, o.Data, max(done, c[0]-size), c[1])
-	}
-	w.cancel(start)
-	for _, n := range w.gone {
+// changes notes what a tree has and its base has not, and the reverse.
+func (w *treeWorker) changes(o *pack.Object) bool {
+	came, gone, ok := w.delta.read(w.b.g.nodes, o)
+	w.events = append(w.events, came...)
+	for _, n := range gone {
 		w.events = append(w.events, ^n)
 	}
-	return true
-}
-
-// lost puts the nodes of the base that stand in no copy into w.gone.
-func (w *treeWorker) lost(base []byte) bool {
-	byFrom := func(a, b pack.Copy) int { return a.From - b.From }
-	if !slices.IsSortedFunc(w.copies, byFrom) {
-		slices.SortFunc(w.copies, byFrom)
-	}
-	w.gone = w.gone[:0]
-	size, done, end := w.b.g.nodes.size, 0, 0
-	for _, c := range w.copies {
-		if c.From < end {
-			return false
-		}
-		if c.From > 0 {
-			done = w.occurrences(&w.gone, base, max(done, end-size), c.From)
-		}
-		end = c.From + c.Len
-	}
-	w.occurrences(&w.gone, base, max(done, end-size), len(base))
-	return true
-}
-
-// occurrences appends the nodes whose names follow a NUL in b[from:to], and
-// returns how far it looked.
-func (w *treeWorker) occurrences(dst *[]int32, b []byte, from, to int) int {
-	nodes := w.b.g.nodes
-	to = min(to, len(b)-nodes.size)
-	for from < to {
-		k := bytes.IndexByte(b[from:to], 0)
-		if k < 0 {
-			break
-		}
-		from += k + 1
-		if n := nodes.find(b[from : from+nodes.size]); n >= 0 {
-			*dst = append(*dst, n)
-		}
-	}
-	return max(from, to)
-}
-
-// cancel takes out pairs of events since start that undo each other: an entry
-// that stands in changed bytes but did not change.
-func (w *treeWorker) cancel(start int) {
-	if len(w.gone) > 64 {
-		return
-	}
-	kept := w.events[:start]
-	for _, n := range w.events[start:] {
-		if i := slices.Index(w.gone, n); i >= 0 {
-			w.gone = slices.Delete(w.gone, i, i+1)
-			continue
-		}
-		kept = append(kept, n)
-	}
-	w.events = kept
+	return ok
 }
 
 // assemble makes one graph of what the workers noted.
