@@ -3,7 +3,6 @@ package detectors
 import (
 	"bytes"
 	"math"
-	"math/bits"
 )
 
 // The rules of this file say which tokens nobody issued: placeholders,
@@ -123,8 +122,9 @@ var pairs = [26]string{
 }
 
 // wordy reports whether the letters of body follow each other as in words and
-// not as by chance: then body is somebody's identifier. Twelve pairs are the
-// fewest that tell; hex bodies have too few letters and are never wordy.
+// not as by chance: then body is somebody's identifier. Names have about two a
+// pair, chance -2; twelve pairs are the fewest that tell. Hex bodies have too
+// few letters and are never wordy.
 func wordy(body []byte) bool {
 	if classOf(body) <= hexClass {
 		return false
@@ -137,7 +137,7 @@ func wordy(body []byte) bool {
 			score += int(pairs[a][b]-'0') - 6
 		}
 	}
-	return n >= 12 && 4*score > 3*n && 3*n > len(body)
+	return n >= 12 && 2*score > n+28 && 3*n > len(body)
 }
 
 // class is the narrowest alphabet that a body is written in.
@@ -145,34 +145,36 @@ type class uint8
 
 const (
 	decimalClass class = iota
-	hexClass           // of one case
+	hexClass           // of either case
 	oneCaseClass       // digits and letters of one case
 	wideClass
 )
 
 func classOf(body []byte) class {
-	c, upper, lower := decimalClass, false, false
+	hex, letters, up, low := true, false, false, false
 	for _, b := range body {
 		switch {
 		case '0' <= b && b <= '9', b == '-', b == '_', b == '.':
 			continue
 		case 'a' <= b && b <= 'z':
-			lower = true
+			low = true
 		case 'A' <= b && b <= 'Z':
-			upper = true
+			up = true
 		default:
 			return wideClass
 		}
-		if b = lowerByte(b); b <= 'f' {
-			c = max(c, hexClass)
-		} else {
-			c = oneCaseClass
-		}
+		letters = true
+		hex = hex && lowerByte(b) <= 'f'
 	}
-	if upper && lower {
+	switch {
+	case !letters:
+		return decimalClass
+	case hex:
+		return hexClass
+	case up && low:
 		return wideClass
 	}
-	return c
+	return oneCaseClass
 }
 
 // entropy is the number of bits a byte that a code made for body alone needs.
@@ -247,16 +249,17 @@ func isSingleCase(body []byte) bool {
 	return !upper || !lower
 }
 
-// isPath reports whether body is cut by slashes into short names, as paths
-// are: of its parts at least three have letters only.
+// isPath reports whether body is cut by slashes into names, as paths are: at
+// least three parts are letters only, and make up two thirds of it.
 func isPath(body []byte) bool {
-	names := 0
+	names, length := 0, 0
 	for part := range bytes.SplitSeq(body, []byte("/")) {
 		if isName(part) {
 			names++
+			length += len(part)
 		}
 	}
-	return names >= 3
+	return names >= 3 && 3*length >= 2*len(body)
 }
 
 func isName(part []byte) bool {
@@ -265,5 +268,5 @@ func isName(part []byte) bool {
 			return false
 		}
 	}
-	return bits.Len(uint(len(part))) >= 2 // two letters or more
+	return len(part) >= 2
 }

@@ -55,7 +55,7 @@ type rule struct {
 
 const (
 	defaultWithin = 64
-	maxWithin     = 512
+	maxWithin     = 160
 	maxWord       = 64
 	maxMatch      = 32 << 10
 	maxGroup      = 256 // longest text that a pattern may ask for beside its group

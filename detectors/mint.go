@@ -46,6 +46,8 @@ type Minter struct {
 	tree  *syntax.Regexp
 	match *regexp.Regexp
 	maker func(m *Minter, r *rand.Rand) []byte // nil: the pattern and the sum suffice
+
+	classes map[*syntax.Regexp]string
 }
 
 // tries is how many drawn tokens Mint may throw away before it gives up; the
@@ -67,7 +69,8 @@ func NewMinter(f Format) (*Minter, error) {
 		return nil, fmt.Errorf("detectors: minting %s: the pattern is not RE2", f.ID)
 	}
 	f.proof = p
-	return &Minter{f: f, proof: p, tree: tree, match: match, maker: makers[f.Structure]}, nil
+	return &Minter{f: f, proof: p, tree: tree, match: match, maker: makers[f.Structure],
+		classes: make(map[*syntax.Regexp]string)}, nil
 }
 
 // Mint makes up one token that counts in full. The token is the caller's.
@@ -108,7 +111,7 @@ func (m *Minter) counts(token []byte) bool {
 
 // draw returns a text and the token in it, sealed.
 func (m *Minter) draw(r *rand.Rand) (text, token []byte, ok bool) {
-	d := drawing{r: r, from: -1}
+	d := drawing{r: r, classes: m.classes, from: -1}
 	d.draw(m.tree)
 	if d.from < 0 {
 		d.from, d.to = 0, len(d.text)
@@ -134,6 +137,7 @@ func (m *Minter) word() string {
 // drawing is a text in the making that follows a pattern.
 type drawing struct {
 	r        *rand.Rand
+	classes  map[*syntax.Regexp]string // the characters of classes met so far
 	text     []byte
 	from, to int // the first group
 }
@@ -188,27 +192,33 @@ func (d *drawing) repeat(re *syntax.Regexp, least, most int) {
 // pick returns a character of a class: one that tokens are made of if the
 // class has any, a blank if it has blanks only.
 func (d *drawing) pick(re *syntax.Regexp) byte {
-	var usual, other [128]byte
-	n, m := 0, 0
+	chars, ok := d.classes[re]
+	if !ok {
+		chars = classChars(re)
+		d.classes[re] = chars
+	}
+	return chars[d.r.IntN(len(chars))]
+}
+
+// classChars returns the characters of a class to pick from, at least one.
+func classChars(re *syntax.Regexp) string {
+	var usual, other []byte
 	for i := 0; i+1 < len(re.Rune); i += 2 {
 		for c := re.Rune[i]; c <= min(re.Rune[i+1], '~'); c++ {
-			switch {
-			case isTokenByte(byte(c)):
-				usual[n] = byte(c)
-				n++
-			case c == ' ' || c > ' ' && m == 0:
-				other[m] = byte(c)
-				m++
+			if isTokenByte(byte(c)) {
+				usual = append(usual, byte(c))
+			} else if c >= ' ' {
+				other = append(other, byte(c))
 			}
 		}
 	}
-	if n > 0 {
-		return usual[d.r.IntN(n)]
+	switch {
+	case len(usual) > 0:
+		return string(usual)
+	case len(other) > 0:
+		return string(other[:1])
 	}
-	if m > 0 {
-		return other[0]
-	}
-	return '\n'
+	return "\n"
 }
 
 func isTokenByte(c byte) bool {

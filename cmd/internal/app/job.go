@@ -93,7 +93,7 @@ func (j *scanJob) url(ctx context.Context) error {
 		return errors.New("a URL has no index and no files: leave out --staged and --no-history")
 	}
 	var progress *os.File
-	if f, ok := j.streams.Err.(*os.File); ok && isTerminal(f) {
+	if f, ok := j.streams.Err.(*os.File); ok && terminalOf(f).Live {
 		progress = f
 	}
 	dir, remove, err := clone(ctx, j.target, progress)
@@ -135,13 +135,10 @@ func (j *scanJob) repository(ctx context.Context, repo *history.Repository) erro
 }
 
 // preferredRemote picks the remote that people mean: origin, or the only one.
-func preferredRemote(remotes map[string]string) string {
-	if url := remotes["origin"]; url != "" {
-		return url
-	}
-	if len(remotes) == 1 {
-		for _, url := range remotes {
-			return url
+func preferredRemote(remotes []history.Remote) string {
+	for _, r := range remotes {
+		if len(r.URLs) > 0 && (r.Name == "origin" || len(remotes) == 1) {
+			return r.URLs[0]
 		}
 	}
 	return ""
@@ -156,7 +153,7 @@ func (j *scanJob) places() {
 			p.Repository = withoutPassword(j.target)
 		}
 		if p.Commit != "" && j.remote != "" && p.Source == leak.History {
-			p.URL = report.Permalink(j.remote, p.Commit, p.Path, p.Line, p.EndLine)
+			p.URL = leak.Permalink(j.remote, p.Commit, p.Path, p.Line, p.EndLine)
 		}
 	}
 }
@@ -172,19 +169,16 @@ func (j *scanJob) run(ctx context.Context, out *reportFile, formats int) error {
 	}
 	j.places()
 	findings := report.Group(j.found)
-	places := 0
 	for _, f := range findings {
-		places += len(f.Places)
 		if err := out.writer.Finding(f); err != nil {
 			return fmt.Errorf("writing the report: %w", err)
 		}
 	}
 	err = out.close(report.Summary{
 		Complete: len(j.tally.Incomplete) == 0, Incomplete: j.tally.Incomplete,
-		Target: withoutPassword(j.target), Remote: withoutPassword(j.remote),
+		Sources: []string{withoutPassword(j.target)}, Remote: j.remote,
 		Commits: j.tally.Commits, Blobs: j.tally.Blobs, Files: j.tally.Files, Bytes: j.tally.Bytes,
-		Formats: formats, Tokens: len(findings), Places: places,
-		Started: started, Elapsed: time.Since(started), Version: version(),
+		Formats: formats, Elapsed: time.Since(started), Version: version(),
 	})
 	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)

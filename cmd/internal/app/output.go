@@ -9,27 +9,15 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/term"
-
 	"patwatch/report"
 )
 
-// defaultWidth is the width of a table that no terminal shows.
-const defaultWidth = 100
-
-// isTerminal says whether w is a terminal.
-func isTerminal(w any) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-func widthOf(w any) int {
+// terminalOf returns what w can do when it is a terminal.
+func terminalOf(w any) report.Terminal {
 	if f, ok := w.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-			return width
-		}
+		return report.DetectTerminal(f, os.Getenv)
 	}
-	return defaultWidth
+	return report.Terminal{}
 }
 
 // A reportFile is where a report goes. A file gets its name only when the
@@ -43,10 +31,9 @@ type reportFile struct {
 func openReport(s Streams, f scanFlags) (*reportFile, error) {
 	r := &reportFile{name: f.output}
 	var w io.Writer = s.Out
-	o := report.Options{ShowSecrets: f.showSecrets, Width: widthOf(s.Out), Now: time.Now()}
-	o.Color = isTerminal(s.Out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	o := report.Options{ShowSecrets: f.showSecrets, Terminal: terminalOf(s.Out), Now: time.Now()}
 	if f.output != "" {
-		o.Color = false
+		o.Terminal = report.Terminal{}
 		file, err := createReport(f.output)
 		if err != nil {
 			return nil, err
@@ -104,10 +91,11 @@ func (r *reportFile) abandon() error {
 // watch draws a progress bar on standard error while the scan runs, if that is
 // a terminal. The func it returns ends it.
 func (j *scanJob) watch(started time.Time) (stop func()) {
-	if !isTerminal(j.streams.Err) {
+	term := terminalOf(j.streams.Err)
+	if !term.Live {
 		return func() {}
 	}
-	bar := report.NewProgress(j.streams.Err, widthOf(j.streams.Err))
+	bar := report.NewProgress(j.streams.Err, withoutPassword(j.target), term)
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -116,11 +104,11 @@ func (j *scanJob) watch(started time.Time) (stop func()) {
 		for {
 			select {
 			case <-end:
-				bar.Clear()
+				bar.Done()
 				return
 			case <-tick.C:
 				p := j.progress
-				bar.Update(withoutPassword(j.target), p.Done.Load(), p.Total.Load(), p.Bytes.Load(), p.Found.Load(), time.Since(started))
+				bar.Update(p.Done.Load(), p.Total.Load(), int(p.Found.Load()), time.Since(started))
 			}
 		}
 	}()
