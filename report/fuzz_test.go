@@ -83,7 +83,8 @@ func assertRows(t *testing.T, text string, n int) {
 	for _, row := range rows {
 		for i, cell := range row {
 			numeric := i >= 12 && i <= 15
-			if !numeric && cell != "" && strings.ContainsRune("=+-@", rune(strings.TrimLeft(cell, " ")[:1][0])) {
+			start := strings.TrimLeft(cell, " ")
+			if !numeric && start != "" && strings.ContainsRune("=+-@", rune(start[0])) {
 				t.Fatalf("cell %d %q is a formula", i, cell)
 			}
 		}
