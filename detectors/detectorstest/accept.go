@@ -123,12 +123,15 @@ func (s *suite) places() {
 	}
 }
 
-// repeats puts the token twice in one file, close and apart.
+// repeats puts the token twice in one file, close and apart. Of a format for
+// whole files, whose tokens have lines, the first may run on to the second.
 func (s *suite) repeats() {
 	for _, gap := range []string{"", "\n", prose} {
 		data := []byte(string(s.text) + gap + string(s.text))
 		second := len(s.text) + len(gap) + s.at
-		s.want("the first of two", data, s.at)
+		if !bytes.Contains(s.token, []byte("\n")) {
+			s.want("the first of two", data, s.at)
+		}
 		s.want("the second of two", data, second)
 	}
 }
