@@ -36,6 +36,13 @@ func (s *byteSet) minus(t *byteSet) byteSet { return byteSet{s[0] &^ t[0], s[1] 
 
 func (s *byteSet) and(t *byteSet) byteSet { return byteSet{s[0] & t[0], s[1] & t[1]} }
 
+// loose reports whether s has white space, or nearly everything, so that what
+// is made of it does not end where a word of ordinary text ends.
+func (s *byteSet) loose() bool {
+	space := setOf(" \t\r\n\v\f")
+	return !s.apart(&space) || s.len() > 90
+}
+
 // bytes lists the members in ascending order.
 func (s *byteSet) bytes() []byte {
 	out := make([]byte, 0, s.len())

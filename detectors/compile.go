@@ -59,7 +59,7 @@ const (
 	maxWord       = 64
 	maxMatch      = 32 << 10
 	maxGroup      = 256 // longest text that a pattern may ask for beside its group
-	maxAround     = 128 // text with spaces around the run it is noticed by that FindNear goes back over
+	maxAround     = 192 // text with spaces around the run it is noticed by that FindNear goes back over
 )
 
 // Compile makes a matcher for formats. It returns an error, which names every
@@ -178,14 +178,6 @@ func (n *node) number(slot *uint8) {
 	for _, sub := range n.subs {
 		sub.number(slot)
 	}
-}
-
-// loose reports whether a token of r may hold white space or nearly anything,
-// so that it does not end where a word of ordinary text ends.
-func (r *rule) loose() bool {
-	set := r.pattern.token.union()
-	space := setOf(" \t\r\n\v\f")
-	return !set.apart(&space) || set.len() > 90
 }
 
 // routed is a route of one rule: by a gram, or by the length of a run.
@@ -332,18 +324,13 @@ func (m *Matcher) measure() {
 		if p := r.pattern.after; p != nil {
 			back = max(back, p.maxLen+1)
 		}
-		switch {
-		case r.armor:
-			ahead, back = armorAhead+r.prefix+armorLabel, armorBack
-		case r.loose():
+		if r.armor {
+			ahead, back = ahead+armorAhead+r.prefix+armorLabel, max(back, armorBack)
+		} else {
 			a, b := m.filter.around(r)
 			r.wide = a > maxAround || b > maxAround
 			ahead, back = ahead+min(a, maxAround), back+min(b, maxAround)
-			if !r.wide {
-				m.longest = max(m.longest, r.maxLen+2)
-			}
-		default:
-			m.wide.addAll(new(r.pattern.token.union()))
+			m.wide.addAll(new(r.pattern.token.tight()))
 			m.longest = max(m.longest, r.maxLen+2)
 		}
 		m.ahead, m.back = max(m.ahead, ahead), max(m.back, back)

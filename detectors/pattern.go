@@ -294,6 +294,19 @@ func (n *node) union() byteSet {
 	return set
 }
 
+// tight returns every byte that a class of n which is not loose may match.
+func (n *node) tight() byteSet {
+	var set byteSet
+	if n.op == opClass && !n.set.loose() {
+		return n.set
+	}
+	for _, sub := range n.subs {
+		s := sub.tight()
+		set.addAll(&s)
+	}
+	return set
+}
+
 // first returns every byte that a match of n may start with, and whether n
 // matches the empty string.
 func (n *node) first() (set byteSet, empty bool) {

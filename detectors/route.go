@@ -292,16 +292,26 @@ func (v shape) routeAt(i int, s stretch, tail int, freq func(*byteSet) float64) 
 	return gramRoute{sets: sets, lo: lo, hi: hi, lead: lead, run: s.bytes, tail: tail, before: before, after: after}, score, true
 }
 
-// around returns the most bytes of the token that stand before and after a
-// stretch.
+// around returns how many bytes of the token may stand before and after a
+// stretch, on a side where there are loose ones among them; else 0.
 func (v shape) around(s stretch) (before, after int) {
 	if s.from > v.from {
-		_, before = v.variant[v.from:min(s.from, v.to)].length()
+		before = v.variant[v.from:min(s.from, v.to)].looseLength()
 	}
 	if s.to < v.to {
-		_, after = v.variant[max(s.to, v.from):v.to].length()
+		after = v.variant[max(s.to, v.from):v.to].looseLength()
 	}
 	return before, after
+}
+
+func (v variant) looseLength() int {
+	for i := range v {
+		if v[i].set.loose() {
+			_, most := v.length()
+			return most
+		}
+	}
+	return 0
 }
 
 // runRoute says: a maximal run of bytes of set, lo to hi bytes long, starts

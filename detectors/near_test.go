@@ -1,0 +1,80 @@
+package detectors
+
+import (
+	"slices"
+	"testing"
+)
+
+// foreseen leaves out what FindNear does not promise: tokens with text of any
+// length in them.
+func foreseen(m *Matcher, ms []Match) []Match {
+	return slices.DeleteFunc(slices.Clone(ms), func(x Match) bool { return m.rules[x.Format].wide })
+}
+
+// TestFindNearAndInheritAreFind is the promise that lets a scan of a history
+// read only what is new.
+func TestFindNearAndInheritAreFind(t *testing.T) {
+	m := mustBuiltin(t)
+	n := 30000
+	if testing.Short() {
+		n = 3000
+	}
+	inherited, near, wide := 0, 0, 0
+	for seed := range uint64(4) {
+		s := newSoup(t, m, seed)
+		for range n / 40 {
+			base := s.data(s.r.IntN(3000))
+			for range 10 { // a chain of deltas
+				var complete bool
+				was := m.Find(nil, base)
+				data, copies, changed := s.edit(base)
+				want := m.Find(nil, data)
+				got := m.FindNear(nil, data, changed)
+				near += len(got)
+				if i := slices.IndexFunc(got, func(x Match) bool { return !contains(want, x) }); i >= 0 {
+					t.Fatalf("FindNear invents a match of %s", m.formats[got[i].Format].ID)
+				}
+				k := len(got)
+				if got, complete = m.Inherit(got, was, copies, len(base), len(data)); !complete {
+					wide++
+					base = data
+					continue
+				}
+				inherited += len(got) - k
+				got = foreseen(m, unique(got))
+				if want := foreseen(m, want); !sameMatches(got, want) {
+					t.Fatalf("seed %d: %d changed spans:\n got %s\nwant %s", seed, len(changed), describe(m, got), describe(m, want))
+				}
+				base = data
+			}
+		}
+	}
+	t.Logf("%d inherited, %d found near changes, %d times a wide match was cut", inherited, near, wide)
+	if inherited < n || near < n/2 || wide == 0 {
+		t.Errorf("the made-up data are too poor: %d, %d, %d", inherited, near, wide)
+	}
+}
+
+func contains(ms []Match, x Match) bool {
+	return slices.ContainsFunc(ms, func(y Match) bool { return sameMatches([]Match{x}, []Match{y}) })
+}
+
+// TestFindNearAtOnce: with the whole data changed, FindNear is Find.
+func TestFindNearAtOnce(t *testing.T) {
+	m := mustBuiltin(t)
+	s := newSoup(t, m, 99)
+	for range 300 {
+		data := s.data(s.r.IntN(3000))
+		if got, want := m.FindNear(nil, data, [][2]int{{0, len(data)}}), m.Find(nil, data); !sameMatches(got, want) {
+			t.Fatalf("\n got %s\nwant %s", describe(m, got), describe(m, want))
+		}
+	}
+}
+
+func TestFindNearNothingChanged(t *testing.T) {
+	m := mustBuiltin(t)
+	s := newSoup(t, m, 98)
+	if got := m.FindNear(nil, s.data(3000), nil); len(got) != 0 {
+		t.Errorf("%d matches near no change", len(got))
+	}
+}
