@@ -38,7 +38,7 @@ func planted(t testing.TB, n int) (m *detectors.Matcher, tokens, misses []fixtur
 			t.Fatal(err)
 		}
 		tokens = append(tokens, fixtures.Token{Name: fmt.Sprintf("%s/%d", f.ID, i), Value: token})
-		if near := detectorstest.NearMiss(f, token, r); near != nil {
+		if near, err := detectorstest.NearMiss(f, token, r); err == nil {
 			misses = append(misses, fixtures.Token{Name: fmt.Sprintf("near %s/%d", f.ID, i), Value: near})
 		}
 	}
