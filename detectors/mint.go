@@ -30,11 +30,13 @@ func Plant(f Format, r *rand.Rand) (text, token []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	text, token, err = m.plant(r)
+	text, token, err = m.Match(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	text = append([]byte(m.word()), text...)
+	if len(f.Context) > 0 {
+		text = append([]byte(f.Context[0]+" = "), text...)
+	}
 	return append(text, '\n'), token, nil
 }
 
@@ -75,11 +77,11 @@ func NewMinter(f Format) (*Minter, error) {
 
 // Mint makes up one token that counts in full. The token is the caller's.
 func (m *Minter) Mint(r *rand.Rand) ([]byte, error) {
-	_, token, err := m.plant(r)
+	_, token, err := m.Match(r)
 	return token, err
 }
 
-// Draw makes up one token without looking whether it counts: one of a
+// Draw makes up one token without looking whether it counts: one of ten
 // thousand may look like a placeholder, and some formats' structures refuse
 // most of them. ok is false when the token had no room for its checksum.
 func (m *Minter) Draw(r *rand.Rand) (token []byte, ok bool) {
@@ -87,8 +89,10 @@ func (m *Minter) Draw(r *rand.Rand) (token []byte, ok bool) {
 	return token, ok
 }
 
-// plant returns a text that matches the pattern and the token in it.
-func (m *Minter) plant(r *rand.Rand) (text, token []byte, err error) {
+// Match makes up a text that the pattern matches, and the token in it, which
+// is the whole text unless the pattern has a group. A context word is not part
+// of it.
+func (m *Minter) Match(r *rand.Rand) (text, token []byte, err error) {
 	for range tries {
 		text, token, ok := m.draw(r)
 		if ok && m.match.Match(text) && m.counts(token) {
@@ -123,15 +127,6 @@ func (m *Minter) draw(r *rand.Rand) (text, token []byte, ok bool) {
 	ok = m.proof.sum == nil || m.proof.sum.seal(token)
 	text = append(d.text[:d.from:d.from], token...)
 	return append(text, d.text[d.to:]...), token, ok
-}
-
-// word returns what must stand before a planted text: a context word that the
-// text itself does not bring, set apart from it.
-func (m *Minter) word() string {
-	if len(m.f.Context) == 0 {
-		return ""
-	}
-	return m.f.Context[0] + " = "
 }
 
 // drawing is a text in the making that follows a pattern.

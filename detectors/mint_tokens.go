@@ -111,7 +111,13 @@ func makeDiscord(_ *Minter, r *rand.Rand) []byte {
 }
 
 func makeFly(_ *Minter, r *rand.Rand) []byte {
-	part := func() string { return "fm2_" + stdText(append([]byte{0x94, 0x93, 0xc4}, randomBytes(r, 99)...)) }
+	part := func() string {
+		b := append([]byte{0x94, 0x93, 0xc4, 16}, randomBytes(r, 16)...) // the nonce: key, id, proof
+		b = append(append(b, 0xc4, 16), randomBytes(r, 16)...)
+		b = append(append(b, 0xc2, 0xa0+8), randomText(r, 8, lower)...) // the location
+		b = append(append(b, 0x92, 0x0e, 0x91, 0xcd, 1, 2), 0xc4, 32)   // a caveat, the tail
+		return "fm2_" + stdText(append(b, randomBytes(r, 32)...))
+	}
 	return []byte(part() + "," + part())
 }
 

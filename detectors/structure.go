@@ -109,8 +109,8 @@ func allDigits(b []byte) bool {
 	return len(b) > 0
 }
 
-// flyMacaroon reports whether every part is a MessagePack array of four, which
-// is how a macaroon begins.
+// flyMacaroon reports whether every part is a macaroon in MessagePack: an
+// array of a nonce, a location, caveats and a tail, and nothing behind it.
 func flyMacaroon(token []byte) bool {
 	token = bytes.TrimPrefix(token, []byte("FlyV1 "))
 	for part := range bytes.SplitSeq(token, []byte(",")) {
@@ -120,6 +120,9 @@ func flyMacaroon(token []byte) bool {
 		}
 		raw, ok := decodeBase64(text)
 		if !ok || len(raw) < 2 || raw[0] != 0x94 || raw[1]&0xf0 != 0x90 {
+			return false
+		}
+		if rest, ok := skipMessagePack(raw, 1); !ok || len(rest) != 0 {
 			return false
 		}
 	}

@@ -140,3 +140,58 @@ func gitlabLines(lines []byte) bool {
 	}
 	return organization
 }
+
+// maxPack bounds how many values a MessagePack document may hold.
+const maxPack = 4096
+
+// skipMessagePack skips n values and returns what is behind them. It counts
+// open values instead of calling itself, so depth costs nothing.
+func skipMessagePack(raw []byte, n int) (rest []byte, ok bool) {
+	for values := 0; n > 0; values++ {
+		if len(raw) == 0 || values == maxPack {
+			return nil, false
+		}
+		tag := raw[0]
+		raw = raw[1:]
+		size, inner, ok := packSize(tag, &raw)
+		if !ok || size > len(raw) || inner > maxPack {
+			return nil, false
+		}
+		raw = raw[size:]
+		n += inner - 1
+	}
+	return raw, true
+}
+
+// packSize reads the length behind a tag, and returns how many bytes the
+// value has and how many values are inside it.
+func packSize(tag byte, raw *[]byte) (size, inner int, ok bool) {
+	switch {
+	case tag < 0x80, tag >= 0xe0, tag == 0xc0, tag == 0xc2, tag == 0xc3:
+		return 0, 0, true // a small number, nil, false, true
+	case tag < 0x90:
+		return 0, 2 * int(tag&0x0f), true
+	case tag < 0xa0:
+		return 0, int(tag & 0x0f), true
+	case tag < 0xc0:
+		return int(tag & 0x1f), 0, true
+	case tag >= 0xcc && tag <= 0xd3: // numbers of 1, 2, 4 and 8 bytes
+		return 1 << (tag & 3), 0, true
+	}
+	lengths := map[byte]int{0xc4: 1, 0xc5: 2, 0xd9: 1, 0xda: 2, 0xdc: 2, 0xde: 2}
+	n := lengths[tag]
+	if n == 0 || n > len(*raw) {
+		return 0, 0, false
+	}
+	for _, b := range (*raw)[:n] {
+		size = size<<8 | int(b)
+	}
+	*raw = (*raw)[n:]
+	switch tag {
+	case 0xdc:
+		return 0, size, true
+	case 0xde:
+		return 0, 2 * size, true
+	}
+	return size, 0, true
+}

@@ -1,257 +1,295 @@
-// Package detectorstest is the acceptance suite that every format must pass,
-// the built-in ones and those a user adds. It makes tokens of a format up,
-// plants them in the places where tokens stand in real files, and looks whether
-// a matcher finds them there and nowhere else.
 package detectorstest
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
+	"regexp"
+	"regexp/syntax"
+	"slices"
 	"strings"
 	"testing"
 
 	"patwatch/detectors"
 )
 
-// Mint makes up one token of f that counts in full: random, right in pattern,
-// checksum and structure, and nobody's. Equal formats and equally seeded
-// generators give equal tokens. It is an error when no token of f can be made.
-func Mint(f detectors.Format, r *rand.Rand) ([]byte, error) { return detectors.Mint(f, r) }
-
-// NearMiss returns a copy of token with one character of its body changed to
-// another of the same class and its checksum left as it was. It returns nil
-// when f has no checksum, or is not valid.
-func NearMiss(f detectors.Format, token []byte, r *rand.Rand) []byte {
-	m, err := detectors.NewMinter(f)
-	if err != nil {
-		return nil
-	}
-	near, ok := m.NearMiss(token, r)
-	if !ok {
-		return nil
-	}
-	return near
-}
-
-// Accept runs the suite over each of formats, as a subtest named by its id.
-// Each format is looked for twice, by a matcher of its own and by one of all
-// formats together, so that formats which hide each other are told too. The
-// tokens are the same in every run.
+// Accept runs every format, alone and among the others, through the places and
+// the damage in which tokens are met: at the edges of the input, twice, next to
+// each other, glued to other text, cut between two windows of a stream, among
+// broken UTF-8 and NUL bytes, with one character changed, without its context
+// word. A format that passes is found wherever its tokens stand and nowhere
+// else. Accept reports failures on t, by format.
 func Accept(t *testing.T, formats []detectors.Format) {
-	t.Helper()
-	o := detectors.Options{Unverified: true}
-	all, err := detectors.Compile(formats, o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := compile(t, formats)
 	for i, f := range formats {
 		t.Run(f.ID, func(t *testing.T) {
-			own, err := detectors.Compile(formats[i:i+1], o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s := suite{t: t, f: f, own: own, all: all, index: i, r: rand.New(rand.NewPCG(uint64(i), 1))}
-			for range rounds {
-				s.run()
+			t.Parallel()
+			for seed := range uint64(3) {
+				s := newSubject(t, f, seed)
+				s.places()
+				s.neighbours()
+				s.glued()
+				s.windows()
+				s.change()
+				s.nearMiss()
+				s.context()
+				s.among(all, i)
 			}
 		})
 	}
 }
 
-// rounds is how many tokens of each format are tried.
-const rounds = 2
+// compile makes a matcher that returns everything.
+func compile(t *testing.T, formats []detectors.Format) *detectors.Matcher {
+	t.Helper()
+	m, err := detectors.Compile(formats, detectors.Options{Unverified: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
 
-// suite is the acceptance of one format.
-type suite struct {
+// subject is one made-up token under test.
+type subject struct {
 	t     *testing.T
 	f     detectors.Format
-	own   *detectors.Matcher
-	all   *detectors.Matcher
-	index int // of f in all
 	r     *rand.Rand
-
-	text  []byte // the planted text, with a context word if f needs one
+	mint  *detectors.Minter
+	m     *detectors.Matcher
+	text  []byte // what the pattern matches
 	token []byte
-	at    int // where token stands in text
+	lead  []byte // context word and operator, empty when none is needed
+	grade detectors.Grade
 }
 
-func (s *suite) run() {
+func newSubject(t *testing.T, f detectors.Format, seed uint64) *subject {
+	t.Helper()
+	mint, err := detectors.NewMinter(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &subject{t: t, f: f, mint: mint, r: rand.New(rand.NewPCG(seed, 7)), m: compile(t, []detectors.Format{f})}
+	if s.text, s.token, err = mint.Match(s.r); err != nil {
+		t.Fatal(err)
+	}
+	s.grade = map[detectors.Tier]detectors.Grade{
+		detectors.Identifier: detectors.Unverified,
+		detectors.Context:    detectors.Possible,
+		detectors.Shape:      detectors.Likely,
+		detectors.Checked:    detectors.Verified,
+	}[f.Tier]
+	if len(f.Context) > 0 && s.grade != detectors.Verified {
+		s.lead = []byte(f.Context[0] + " = ")
+	}
+	return s
+}
+
+// whole is the text with what must stand before it.
+func (s *subject) whole() []byte { return slices.Concat(s.lead, s.text) }
+
+// expect fails unless the tokens found in data are exactly those that stand at
+// the given places of the subject's token.
+func (s *subject) expect(what string, data []byte, at ...int) {
 	s.t.Helper()
-	var err error
-	if s.text, s.token, err = detectors.Plant(s.f, s.r); err != nil {
-		s.t.Fatal(err)
+	if got := s.found(data); !slices.Equal(got, at) {
+		s.t.Errorf("%s: found at %v; want %v", what, got, at)
 	}
-	if s.at = bytes.LastIndex(s.text, s.token); s.at < 0 {
-		s.t.Fatal("the planted text does not hold its token")
-	}
-	s.places()
-	s.repeats()
-	s.cuts()
-	s.near()
-	s.glued()
-	s.nearMiss()
-	s.noWord()
 }
 
-// prose stands around tokens: text in which no format finds anything.
-const prose = "# See the manual.\n// then (or else) we go on; nothing is here\n"
+// found returns where in data the subject's token is found as a whole.
+func (s *subject) found(data []byte) (at []int) {
+	for _, x := range s.m.Find(nil, data) {
+		if bytes.Equal(data[x.Start:x.End], s.token) && x.Grade >= s.grade {
+			at = append(at, x.Start)
+		}
+	}
+	return at
+}
 
-// places puts the token at the start, in the middle and at the end of a file,
-// beside line ends of other systems, and beside bytes that are not UTF-8.
-func (s *suite) places() {
-	for _, c := range []struct{ name, before, after string }{
+// offset is where the token stands in s.whole().
+func (s *subject) offset() int { return len(s.lead) + bytes.Index(s.text, s.token) }
+
+// places tests the edges of the input and what surrounds a token there.
+func (s *subject) places() {
+	frames := []struct{ name, before, after string }{
 		{"alone", "", ""},
-		{"at the start", "", prose},
-		{"in the middle", prose, prose},
-		{"at the end", prose, ""},
-		{"between CRLF", "one\r\ntwo\r\n", "\r\nthree\r\n"},
+		{"at the start", "", "\nmore text\n"},
+		{"at the end", "some text\n", ""},
+		{"in the middle", "some text\n", "\nmore text\n"},
+		{"between line ends of two bytes", "some text\r\n", "\r\nmore text\r\n"},
+		{"in broken UTF-8", "\xff\xfe\xc3\n", "\xc3\x28\xff"},
+		{"among NUL bytes", "\x00\x00\n\x00", "\x00\x00"},
 		{"after a byte order mark", "\xef\xbb\xbf", "\n"},
-		{"in broken UTF-8", "\xff\xfe\xc3 ", "\n\xc3\x28\xff"},
-		{"between zero bytes", "\x00\x00", "\x00\x00"},
-		{"far in", strings.Repeat(prose, 200), prose},
+		{"far in", strings.Repeat("some text, and more\n", 500), "\n"},
+		{"after a thousand blanks", string(bytes.Repeat([]byte(" "), 1000)), "\n"},
+	}
+	for _, f := range frames {
+		data := slices.Concat([]byte(f.before), s.whole(), []byte(f.after))
+		s.expect(f.name, data, len(f.before)+s.offset())
+	}
+	if len(s.f.Context) == 0 && len(s.text) == len(s.token) {
+		data := slices.Concat([]byte(`{"key": "`), s.token, []byte(`"}`))
+		s.expect("in quotes", data, len(`{"key": "`))
+	}
+}
+
+// neighbours tests the same token more than once.
+func (s *subject) neighbours() {
+	one, at := s.whole(), s.offset()
+	two := slices.Concat(one, []byte("\n"), one)
+	s.expect("on two lines", two, at, len(one)+1+at)
+	if s.canGlue() && s.fixed() {
+		s.expect("back to back", slices.Concat(s.token, s.token), 0, len(s.token))
+	}
+}
+
+// canGlue reports whether the format's tokens prove themselves and carry
+// literal bytes, so that they need no boundary.
+func (s *subject) canGlue() bool {
+	if s.grade != detectors.Verified || len(s.text) != len(s.token) {
+		return false
+	}
+	re, err := syntax.Parse(s.f.Pattern, syntax.Perl)
+	return err == nil && literals(re) >= 3
+}
+
+// literals counts the fixed bytes that every match of re has.
+func literals(re *syntax.Regexp) int {
+	switch re.Op {
+	case syntax.OpLiteral:
+		return len(re.Rune)
+	case syntax.OpConcat, syntax.OpCapture:
+		n := 0
+		for _, sub := range re.Sub {
+			n += literals(sub)
+		}
+		return n
+	case syntax.OpAlternate:
+		n := literals(re.Sub[0])
+		for _, sub := range re.Sub[1:] {
+			n = min(n, literals(sub))
+		}
+		return n
+	}
+	return 0
+}
+
+// fixed reports whether nothing that follows could belong to the token.
+func (s *subject) fixed() bool {
+	re := regexp.MustCompile("^(?:" + s.f.Pattern + ")$")
+	for _, c := range "xX0-_=/+." {
+		if re.Match(append(slices.Clone(s.token), byte(c))) || re.Match(append([]byte{byte(c)}, s.token...)) {
+			return false
+		}
+	}
+	return true
+}
+
+// glued tests a token that touches other text.
+func (s *subject) glued() {
+	for _, g := range []struct{ name, before, after string }{
+		{"after a letter", "x", ""}, {"before a letter", "", "x"},
+		{"inside a word", "x", "x"}, {"after an escaped line end", `"key":\n`, ""},
 	} {
-		text := s.text
-		if c.after == "" || c.after[0] != '\n' {
-			text = bytes.TrimSuffix(text, []byte("\n"))
+		data := slices.Concat(s.lead, []byte(g.before), s.text, []byte(g.after), []byte("\n"))
+		at := len(g.before) + s.offset()
+		switch {
+		case s.canGlue() && s.fixed():
+			s.expect(g.name, data, at)
+		case s.f.Boundary != "" && len(s.text) == len(s.token) && !s.canGlue():
+			s.expect(g.name, data)
 		}
-		if c.after == prose {
-			c.after = "\n" + prose
-		}
-		data := []byte(c.before + string(text) + c.after)
-		s.want(c.name, data, len(c.before)+s.at)
 	}
 }
 
-// repeats puts the token twice in one file, close and apart. Of a format for
-// whole files, whose tokens have lines, the first may run on to the second.
-func (s *suite) repeats() {
-	for _, gap := range []string{"", "\n", prose} {
-		data := []byte(string(s.text) + gap + string(s.text))
-		second := len(s.text) + len(gap) + s.at
-		if !bytes.Contains(s.token, []byte("\n")) {
-			s.want("the first of two", data, s.at)
+// windows tests that a stream read in two windows, which share what Overlap
+// says, loses no token and adds none, wherever the cut falls.
+func (s *subject) windows() {
+	overlap := s.m.Overlap()
+	before := bytes.Repeat([]byte("filler text\n"), overlap/12+2)
+	data := slices.Concat(before, s.whole(), []byte("\n"), before)
+	at := len(before) + s.offset()
+	step := max(1, len(s.token)/100)
+	for cut := at - 2; cut <= at+len(s.token)+2; cut += step {
+		first, second := data[:cut], data[cut-overlap:]
+		found := false
+		for _, x := range s.m.Find(nil, first) {
+			found = found || x.To <= len(first) && x.Start == at && x.End == at+len(s.token)
 		}
-		s.want("the second of two", data, second)
-	}
-}
-
-// cuts reads a file in two windows that share Overlap bytes, cut before, in
-// and after the token: one of the two must hold it.
-func (s *suite) cuts() {
-	overlap := s.own.Overlap()
-	pad := []byte(strings.Repeat(prose, 1+(overlap+64)/len(prose)))
-	data := bytes.Join([][]byte{pad, s.text, pad}, nil)
-	at := len(pad) + s.at
-	step := max(1, (len(s.text)+overlap)/cutsTried)
-	for cut := len(pad); cut < len(pad)+len(s.text)+overlap; cut += step {
-		left := found(s.own, 0, data[:cut], at, len(s.token))
-		from := cut - overlap
-		right := found(s.own, 0, data[from:], at-from, len(s.token))
-		if !left && !right {
-			s.t.Errorf("lost when windows meet %d bytes behind the start of the token", cut-at)
+		for _, x := range s.m.Find(nil, second) {
+			from := cut - overlap
+			found = found || x.From >= 0 && x.Start+from == at && x.End+from == at+len(s.token)
+		}
+		if !found {
+			s.t.Errorf("cut %d bytes into the token: lost", cut-at)
 			return
 		}
 	}
 }
 
-// cutsTried bounds how many places are cut in one text.
-const cutsTried = 24
-
-// near asks for the matches beside a change of the token's first byte. Those of
+// change tests that a token is found by looking near a change in it. Those of
 // wide formats may be far from it.
-func (s *suite) near() {
-	if s.own.Wide(0) {
+func (s *subject) change() {
+	if s.m.Wide(0) {
 		return
 	}
-	for _, m := range s.own.FindNear(nil, s.text, [][2]int{{s.at, s.at + 1}}) {
-		if m.Start == s.at && m.End == s.at+len(s.token) {
-			return
-		}
-	}
-	s.t.Error("not found near a change of its first byte")
-}
-
-// glued puts a byte of the boundary in front of the token: it is not one then,
-// unless a checksum can prove that it is.
-func (s *suite) glued() {
-	if s.f.Boundary == "" || s.f.Checksum != nil || s.at > 0 && !isBlank(s.text[s.at-1]) {
-		return
-	}
-	data := []byte(string(s.text[:s.at]) + "a" + string(s.text[s.at:]))
-	if bytes.ContainsAny([]byte(s.f.Boundary), "a") && found(s.own, 0, data, s.at+1, len(s.token)) {
-		s.t.Errorf("found behind a byte of its boundary %s", s.f.Boundary)
+	data, at := s.whole(), s.offset()
+	near := s.m.FindNear(nil, data, [][2]int{{at, at + 1}})
+	if !slices.ContainsFunc(near, func(x detectors.Match) bool { return x.Start == at && x.End == at+len(s.token) }) {
+		s.t.Error("not found near a change of its first byte")
 	}
 }
 
-func isBlank(c byte) bool { return c == ' ' || c == '\n' }
-
-// nearMiss changes one character and leaves the checksum.
-func (s *suite) nearMiss() {
-	near := NearMiss(s.f, s.token, s.r)
-	if near == nil {
+// nearMiss tests that one changed character costs a token its proof.
+func (s *subject) nearMiss() {
+	near, ok := s.mint.NearMiss(s.token, s.r)
+	if !ok {
 		if s.f.Checksum != nil {
-			s.t.Error("no character could be changed without the checksum")
+			s.t.Error("no near miss could be made")
 		}
 		return
 	}
-	data := []byte(string(s.text[:s.at]) + string(near) + string(s.text[s.at+len(s.token):]))
-	for _, m := range s.own.Find(nil, data) {
-		if m.Start == s.at && m.Grade == detectors.Verified {
-			s.t.Errorf("a token with a wrong checksum is %v", m.Grade)
+	text := bytes.Replace(s.text, s.token, near, 1)
+	for _, x := range s.m.Find(nil, slices.Concat(s.lead, text, []byte("\n"))) {
+		if x.Grade >= s.grade {
+			s.t.Errorf("one character changed: still %v", x.Grade)
 		}
 	}
 }
 
-// noWord takes the context word away.
-func (s *suite) noWord() {
-	if s.f.Tier != detectors.Context || len(s.f.Context) == 0 {
+// context tests that a word is needed where the format says so.
+func (s *subject) context() {
+	if len(s.lead) == 0 || s.wordInside() {
 		return
 	}
-	text := bytes.TrimPrefix(s.text, []byte(s.f.Context[0]+" = "))
-	low := strings.ToLower(string(text))
-	for _, word := range s.f.Context {
-		if strings.Contains(low, strings.ToLower(word)) {
-			return // the pattern itself brings a word
-		}
-	}
-	for _, m := range s.own.Find(nil, text) {
-		if m.Grade > detectors.Unverified {
-			s.t.Errorf("found without a context word, %v", m.Grade)
-		}
-	}
+	s.expect("without a context word", slices.Concat([]byte("some = "), s.text, []byte("\n")))
+	far := bytes.Repeat([]byte("far away\n"), 100)
+	s.expect("with the context word far away", slices.Concat(s.lead, far, s.text, []byte("\n")))
 }
 
-// want reports an error unless both matchers find the token at data[at:].
-func (s *suite) want(name string, data []byte, at int) {
-	s.t.Helper()
-	for _, c := range []struct {
-		by    string
-		m     *detectors.Matcher
-		index int
-	}{{"by itself", s.own, 0}, {"among all", s.all, s.index}} {
-		if !found(c.m, c.index, data, at, len(s.token)) {
-			s.t.Errorf("%s: not found %s; %s", name, c.by, spans(c.m, data, at, len(s.token)))
-		}
-	}
+// wordInside reports whether the text brings a context word of its own.
+func (s *subject) wordInside() bool {
+	low := bytes.ToLower(s.text)
+	return slices.ContainsFunc(s.f.Context, func(w string) bool { return bytes.Contains(low, bytes.ToLower([]byte(w))) })
 }
 
-// found reports whether m finds a token of the format, n bytes from at on.
-func found(m *detectors.Matcher, format int, data []byte, at, n int) bool {
-	for _, x := range m.Find(nil, data) {
-		if x.Format == format && x.Start == at && x.End == at+n {
-			return true
+// among tests that the format is found by the matcher of all formats, too, and
+// that one span keeps one format.
+func (s *subject) among(all *detectors.Matcher, index int) {
+	data := slices.Concat([]byte("text\n"), s.whole(), []byte("\n"))
+	at := len("text\n") + s.offset()
+	matches := all.Find(nil, data)
+	if !slices.ContainsFunc(matches, func(x detectors.Match) bool {
+		return x.Format == index && x.Start == at && x.End == at+len(s.token)
+	}) {
+		s.t.Error("among all formats: not found")
+	}
+	covered := 0
+	for _, x := range all.Resolve(matches) {
+		if x.Start < at+len(s.token) && at < x.End {
+			covered++
 		}
 	}
-	return false
-}
-
-// spans says what m found instead, in positions alone.
-func spans(m *detectors.Matcher, data []byte, at, n int) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "want [%d:%d], found", at, at+n)
-	for _, x := range m.Find(nil, data) {
-		fmt.Fprintf(&b, " %s[%d:%d]", m.Formats()[x.Format].ID, x.Start, x.End)
+	if covered != 1 {
+		s.t.Errorf("among all formats: the token resolves to %d findings; want 1", covered)
 	}
-	return b.String()
 }
