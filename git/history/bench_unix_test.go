@@ -76,3 +76,44 @@ func TestBenchAttribute(t *testing.T) {
 	}
 	t.Log("introductions", n)
 }
+
+// TestBenchExact compares the cheap way through trees with the exact one.
+func TestBenchExact(t *testing.T) {
+	r := benchRepo(t)
+	var ids []pack.ID
+	p := r.packs[0]
+	for i := 0; i < p.Len() && len(ids) < batchSize; i += p.Len()/batchSize/5 + 1 {
+		if p.Kind(i) == pack.Blob {
+			ids = append(ids, p.ID(i))
+		}
+	}
+	var masks [2][]uint64
+	for k, exact := range []bool{false, true} {
+		g, err := r.treeGraph(t.Context(), ids, 0, exact)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := newMarker(g)
+		var nodes []int32
+		for _, id := range ids {
+			nodes = append(nodes, g.nodes.find(id.Append(nil)))
+		}
+		c := cpu()
+		m.mark(nodes)
+		t.Log("marking", len(ids), "blobs", cpu()-c)
+		masks[k] = m.mask
+	}
+	different, marked := 0, 0
+	for i, m := range masks[0] {
+		if m != 0 {
+			marked++
+		}
+		if m != masks[1][i] {
+			different++
+		}
+	}
+	t.Log("trees marked:", marked)
+	if different > 0 {
+		t.Errorf("%d of %d masks differ", different, len(masks[0]))
+	}
+}
