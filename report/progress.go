@@ -55,29 +55,26 @@ func (p *Progress) line(done, total int64, found int, took time.Duration) string
 	if p.term.Width <= 0 {
 		room = 79
 	}
-	figures := fmt.Sprintf("%s found  %s", number(int64(found)), elapsed(took))
+	scanning, brief := "scanning "+p.label, "scanning "+clip(p.label, 16)
 	amount := size(done)
+	figures := number(int64(found)) + " found  " + elapsed(took)
+	variants := [][]string{{scanning, amount, figures}, {brief, amount, figures}, {amount, figures}, {figures}}
 	if total > 0 {
-		done = min(done, total)
-		share := float64(done) / float64(total)
+		share := float64(min(done, total)) / float64(total)
 		percent := fmt.Sprintf("%3d %%", int(share*100))
-		amount = ofTotal(done, total)
-		for _, parts := range [][]string{
-			{"scanning " + p.label, bar(share, barColumns), percent, amount, figures},
-			{"scanning " + clip(p.label, 16), bar(share, barColumns), percent, amount, figures},
-			{bar(share, barColumns), percent, amount, figures},
-			{bar(share, barColumns/2), percent, figures},
-			{percent, figures},
-		} {
-			if text := strings.Join(parts, "  "); columns(text) <= room {
-				return text
-			}
+		long, short := bar(share, barColumns)+" "+percent, bar(share, barColumns/2)+" "+percent
+		amount = ofTotal(min(done, total), total)
+		variants = [][]string{
+			{scanning, long, amount, figures}, {scanning, short, amount, figures},
+			{brief, long, amount, figures}, {brief, short, amount, figures},
+			{short, amount, figures}, {short, figures}, {percent, figures}, {percent},
 		}
-		return clip(percent, room)
 	}
-	text := "scanning " + p.label + "  " + amount + "  " + figures
-	if columns(text) > room {
-		text = amount + "  " + figures
+	text := ""
+	for _, parts := range variants {
+		if text = strings.Join(parts, "  "); columns(text) <= room {
+			break
+		}
 	}
 	return clip(text, room)
 }

@@ -16,15 +16,17 @@ func TestProgressDrawsALine(t *testing.T) {
 		done, total int64
 		want        string
 	}{
-		{100, 3_100_000_000, 3_700_000_000, "scanning ~/src/shop  ████████████████████░░░░   83 %  3.1 of 3.7 GB  2 found  1.2 s"},
-		{80, 3_100_000_000, 3_700_000_000, "████████████████████░░░░   83 %  3.1 of 3.7 GB  2 found  1.2 s"},
-		{40, 3_100_000_000, 3_700_000_000, "██████████░░   83 %  2 found  1.2 s"},
+		{100, 3_100_000_000, 3_700_000_000, "scanning ~/src/shop  ████████████████████░░░░  83 %  3.1 of 3.7 GB  2 found  1.2 s"},
+		{80, 3_100_000_000, 3_700_000_000, "scanning ~/src/shop  ██████████░░  83 %  3.1 of 3.7 GB  2 found  1.2 s"},
+		{60, 3_100_000_000, 3_700_000_000, "██████████░░  83 %  3.1 of 3.7 GB  2 found  1.2 s"},
+		{40, 3_100_000_000, 3_700_000_000, "██████████░░  83 %  2 found  1.2 s"},
 		{26, 3_100_000_000, 3_700_000_000, " 83 %  2 found  1.2 s"},
 		{5, 3_100_000_000, 3_700_000_000, " 83…"},
 		{80, 12_000_000, 0, "scanning ~/src/shop  12 MB  2 found  1.2 s"},
 		{30, 12_000_000, 0, "12 MB  2 found  1.2 s"},
 		{0, 5, 5, "████████████████████████  100 %  5 of 5 B  2 found  1.2 s"},
-		{80, 9, 5, "scanning ~/src/shop  ████████████████████████  100 %  5 of 5 B  2 found  1.2 s"},
+		{99, 9, 5, "scanning ~/src/shop  ████████████████████████ 100 %  5 of 5 B  2 found  1.2 s"},
+		{80, 12_000_000, -1, "scanning ~/src/shop  12 MB  2 found  1.2 s"},
 	} {
 		var buf bytes.Buffer
 		p := report.NewProgress(&buf, "~/src/shop", report.Terminal{Width: c.width, Live: true})
