@@ -1,26 +1,28 @@
 package pack
 
-// dynamic reads the code lengths of a dynamic block (RFC 1951, 3.2.7), builds
-// both tables and returns the index bits of the literal table.
-func (f *Inflater) dynamic(r *bitReader) (uint, bool) {
+// dynamic reads the code lengths of a dynamic block (RFC 1951, 3.2.7) and
+// builds both tables.
+func (f *Inflater) dynamic(r *bitReader) bool {
 	nlit, ndist, npre := int(r.take(5))+257, int(r.take(5))+1, int(r.take(4))+4
 	if r.n < 0 || nlit > 286 || ndist > 30 {
-		return 0, false
+		return false
 	}
 	if !f.preCode(r, npre) {
-		return 0, false
+		return false
 	}
 	if !f.codeLengths(r, nlit+ndist) {
-		return 0, false
+		return false
 	}
-	distWidth, ok := f.build(f.dist[:], f.lens[nlit:nlit+ndist], f.distSymbols[:], distBits)
+	distWidth, ok := f.build(f.own.dist[:], f.lens[nlit:nlit+ndist], f.distSymbols[:], distBits)
 	if !ok {
-		return 0, false
+		return false
 	}
 	if distWidth < distBits {
-		widen(f.dist[:1<<distBits], distWidth)
+		widen(f.own.dist[:1<<distBits], distWidth)
 	}
-	return f.build(f.lit[:], f.lens[:nlit], f.litSymbols[:], litBits)
+	litWidth, ok := f.build(f.own.lit[:], f.lens[:nlit], f.litSymbols[:], litBits)
+	f.own.mask = 1<<litWidth - 1
+	return ok
 }
 
 // preOrder is the order in which the lengths of that code are sent.

@@ -39,25 +39,45 @@ const (
 	isBad      = 1 << 12
 
 	maxMatch = 258
-	slack    = maxMatch + 24 // bytes that the fast loop may write past what it has checked
 )
 
 // Inflater decodes deflate streams (RFC 1951) whose input is all in memory and
 // whose output size is known. It is made once and used many times, by one
 // goroutine at a time. No input makes it panic, or read or write out of bounds.
 type Inflater struct {
-	lit    [litSize]uint32
-	dist   [distSize]uint32
+	own    tables // of the block being read
+	fixed  tables // RFC 1951, 3.2.6
 	pre    [1 << preBits]uint32
-	lens   [288 + 32 + 160]uint8 // code lengths as read; the last run may overshoot
+	lens   [288 + 32]uint8 // code lengths as read
 	sorted [288]uint16
-
-	fixedLit  [1 << 9]uint32
-	fixedDist [1 << distBits]uint32
 
 	litSymbols  [288]uint32
 	distSymbols [32]uint32
 	preSymbols  [19]uint32
+}
+
+// tables decode one block.
+type tables struct {
+	mask uint64 // of the index bits of lit; dist always has distBits
+	lit  [litSize]uint32
+	dist [distSize]uint32
+}
+
+// verdict is how a loop over symbols ended.
+type verdict int
+
+const (
+	more verdict = iota // the block goes on
+	done                // it has ended
+	bad                 // it is damaged
+)
+
+// ended is the verdict of a special entry that is no subtable.
+func ended(e uint32) verdict {
+	if e&isEnd != 0 {
+		return done
+	}
+	return bad
 }
 
 // NewInflater returns an Inflater.
@@ -77,13 +97,14 @@ func NewInflater() *Inflater {
 			lens[i] = 8
 		}
 	}
-	f.build(f.fixedLit[:], lens[:], f.litSymbols[:], 9)
+	width, _ := f.build(f.fixed.lit[:], lens[:], f.litSymbols[:], litBits)
+	f.fixed.mask = 1<<width - 1
 	var five [32]uint8
 	for i := range five {
 		five[i] = 5
 	}
-	n, _ := f.build(f.fixedDist[:], five[:], f.distSymbols[:], distBits)
-	widen(f.fixedDist[:], n)
+	n, _ := f.build(f.fixed.dist[:], five[:], f.distSymbols[:], distBits)
+	widen(f.fixed.dist[:1<<distBits], n)
 	return f
 }
 
@@ -263,7 +284,7 @@ func (r *bitReader) take(n uint) uint32 {
 
 // Inflate decodes the deflate stream at the start of src, which must yield
 // exactly len(dst) bytes, into dst. It returns how many bytes of src the
-// stream takes. When dst has a spare capacity of 288 bytes or more it is faster,
+// stream takes. When dst has a spare capacity of 300 bytes or more it is faster,
 // and may write to the spare bytes.
 func (f *Inflater) Inflate(dst, src []byte) (int, error) {
 	r := bitReader{src: src}
@@ -279,12 +300,10 @@ func (f *Inflater) Inflate(dst, src []byte) (int, error) {
 			if r.n < 0 {
 				return 0, errDeflate
 			}
-			out, ok = inflateBlock(dst, out, &r, f.fixedLit[:], 9, f.fixedDist[:])
+			out, ok = f.fixed.block(dst, out, &r)
 		case 2:
-			var litWidth uint
-			litWidth, ok = f.dynamic(&r)
-			if ok {
-				out, ok = inflateBlock(dst, out, &r, f.lit[:], litWidth, f.dist[:])
+			if f.dynamic(&r) {
+				out, ok = f.own.block(dst, out, &r)
 			}
 		}
 		if !ok || r.n < 0 {

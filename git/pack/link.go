@@ -34,7 +34,8 @@ func (p *Pack) link() error {
 		p.kinds[i], p.base[i] = p.readBase(i)
 	}
 	p.children()
-	p.resolve()
+	order := p.resolve()
+	p.weigh(order)
 	return nil
 }
 
@@ -137,23 +138,62 @@ func (p *Pack) children() {
 
 // resolve gives deltas the type of the object at the end of their chain: each
 // whole object passes its type to what is stored against it. A cycle is
-// reached from no whole object and keeps type 0.
-func (p *Pack) resolve() {
-	var todo []int32
+// reached from no whole object and keeps type 0. It returns the objects that it
+// reached, each after its base.
+func (p *Pack) resolve() []int32 {
+	order := make([]int32, 0, len(p.base))
 	for root, b := range p.base {
-		if b != noDelta || p.first[root] < 0 {
+		if b != noDelta {
 			continue
 		}
-		kind := p.kinds[root]
-		todo = append(todo[:0], int32(root))
-		for len(todo) > 0 {
-			last := len(todo) - 1
-			i := todo[last]
-			todo = todo[:last]
-			for c := p.first[i]; c >= 0; c = p.next[c] {
+		kind, at := p.kinds[root], len(order)
+		order = append(order, int32(root))
+		for ; at < len(order); at++ {
+			for c := p.first[order[at]]; c >= 0; c = p.next[c] {
 				p.kinds[c] = kind
-				todo = append(todo, c)
+				order = append(order, c)
 			}
 		}
 	}
+	return order
+}
+
+// weigh counts for each object itself and those stored against it, directly or
+// not, and makes the heaviest child of each the last one. A walk then needs
+// the bytes of few objects at once: those of a base are given up before its
+// last child's own children, so what is kept doubles in weight from one to the
+// next.
+func (p *Pack) weigh(order []int32) {
+	p.weight = make([]int32, len(p.base))
+	for k := len(order) - 1; k >= 0; k-- {
+		i := order[k]
+		p.weight[i]++
+		if b := p.base[i]; b >= 0 {
+			p.weight[b] += p.weight[i]
+		}
+		p.heaviestLast(i)
+	}
+}
+
+// heaviestLast moves the heaviest child of object i to the end of its list.
+func (p *Pack) heaviestLast(i int32) {
+	before, heaviest, last := int32(-1), p.first[i], p.first[i]
+	if last < 0 {
+		return
+	}
+	for c := p.next[last]; c >= 0; c = p.next[c] {
+		if p.weight[c] >= p.weight[heaviest] {
+			before, heaviest = last, c
+		}
+		last = c
+	}
+	if heaviest == last {
+		return
+	}
+	if before < 0 {
+		p.first[i] = p.next[heaviest]
+	} else {
+		p.next[before] = p.next[heaviest]
+	}
+	p.next[last], p.next[heaviest] = heaviest, -1
 }

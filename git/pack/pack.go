@@ -30,6 +30,7 @@ type Pack struct {
 	data    []byte
 	index   *index
 	release []func() error
+	files   [][]byte // the mapped files
 
 	offsets []uint64 // by number, and the end of the last entry
 	rows    []uint32 // number -> place in the index
@@ -37,6 +38,7 @@ type Pack struct {
 	base    []int32  // number of the base, -1: not a delta, noBase: not in this pack
 	first   []int32  // number of the first object stored as a delta against this one, -1: none
 	next    []int32  // number of the next one with the same base, -1: none
+	weight  []int32  // number of objects stored against this one, directly or not, and itself
 	buckets []uint32 // see at
 	shift   uint
 }
@@ -54,7 +56,7 @@ const (
 // while the Pack is open; git never changes them.
 func Open(path string, idSize int) (*Pack, error) {
 	p := &Pack{path: path}
-	if err := p.open(idSize); err != nil {
+	if err := p.guard(func() error { return p.open(idSize) }); err != nil {
 		_ = p.Close()
 		return nil, fmt.Errorf("pack %s: %w", path, err)
 	}
@@ -122,7 +124,7 @@ func (p *Pack) mapped(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mapping %s: %w", path, err)
 	}
-	p.release = append(p.release, release)
+	p.release, p.files = append(p.release, release), append(p.files, b)
 	return b, nil
 }
 
@@ -133,7 +135,7 @@ func (p *Pack) Close() error {
 	for _, release := range p.release {
 		errs = append(errs, release())
 	}
-	p.release, p.data, p.index = nil, nil, nil
+	p.release, p.files, p.data, p.index = nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

@@ -19,30 +19,50 @@ func (p *Pack) fail(i int, err error) error {
 	return fmt.Errorf("pack %s, object %s at offset %d: %w", p.path, p.ID(i), p.offsets[i], err)
 }
 
-// inflate reads the stream of entry i into dst, which it grows, and checks it
-// against its checksum.
-func (p *Pack) inflate(f *Inflater, dst []byte, i int, e *packed) ([]byte, error) {
-	if e.size > int64(len(e.body))*maxExpansion {
-		return dst, fmt.Errorf("%w: %d bytes cannot come from %d", ErrCorrupt, e.size, len(e.body))
+// inflate reads the stream of entry i into a buffer of the pool.
+func (p *Pack) inflate(f *Inflater, buffers *pool, i int, e *packed) ([]byte, error) {
+	if err := p.check(i, e); err != nil {
+		return nil, err
 	}
-	if crcs := p.index.crcs; crcs != nil {
-		want := binary.BigEndian.Uint32(crcs[4*p.rows[i]:])
-		if crc32.ChecksumIEEE(p.data[p.offsets[i]:p.offsets[i+1]]) != want {
-			return dst, fmt.Errorf("%w: wrong CRC-32", ErrCorrupt)
-		}
+	dst := buffers.get(int(e.size))
+	if _, err := f.Zlib(dst, e.body, p.index.crcs == nil); err != nil {
+		buffers.put(dst)
+		return nil, err
+	}
+	return dst, nil
+}
+
+// inflateInto reads the stream of entry i into dst, which it grows.
+func (p *Pack) inflateInto(f *Inflater, dst []byte, i int, e *packed) ([]byte, error) {
+	if err := p.check(i, e); err != nil {
+		return dst, err
 	}
 	dst = grow(dst, int(e.size))
 	_, err := f.Zlib(dst, e.body, p.index.crcs == nil)
 	return dst, err
 }
 
-// grow returns a slice of length n with spare capacity for Inflate, b's memory
-// if it is enough.
-func grow(b []byte, n int) []byte {
-	if cap(b) < n+slack {
-		return make([]byte, n, n+n/4+slack+1024)
+// check compares entry i with its CRC-32, if the index has one, and the size
+// it declares with what its bytes can yield at most.
+func (p *Pack) check(i int, e *packed) error {
+	if e.size > int64(len(e.body))*maxExpansion {
+		return fmt.Errorf("%w: %d bytes cannot come from %d", ErrCorrupt, e.size, len(e.body))
 	}
-	return b[:n]
+	if crcs := p.index.crcs; crcs != nil {
+		want := binary.BigEndian.Uint32(crcs[4*p.rows[i]:])
+		if crc32.ChecksumIEEE(p.data[p.offsets[i]:p.offsets[i+1]]) != want {
+			return errCRC
+		}
+	}
+	return nil
+}
+
+// tooLarge is an error when size is beyond limit, unless that is 0.
+func tooLarge(size, limit int64) error {
+	if limit > 0 && size > limit {
+		return fmt.Errorf("%w: %d bytes", ErrTooLarge, size)
+	}
+	return nil
 }
 
 // Zlib decodes the zlib stream (RFC 1950) at the start of src, which must
@@ -67,103 +87,42 @@ func (f *Inflater) Zlib(dst, src []byte, check bool) (int, error) {
 	return n + 4, nil
 }
 
-// Reader reads single objects of a Pack in any order. It belongs to one
-// goroutine.
-type Reader struct {
-	MaxSize int64 // larger objects are not read; 0: no limit
-
-	pack     *Pack
-	inflater *Inflater
-	delta    []byte
-	a, b     []byte
-	spans    [][2]int
-	chain    []int
-}
-
-// NewReader returns a Reader.
-func (p *Pack) NewReader() *Reader { return &Reader{pack: p, inflater: NewInflater()} }
-
-// Read returns the type and the bytes of object i. The bytes are valid until
-// the next Read.
-func (r *Reader) Read(i int) (Kind, []byte, error) {
-	p := r.pack
-	if p.kinds[i] == 0 {
-		return 0, nil, p.fail(i, errNoBase)
+// undelta applies a delta to base. The result is in a buffer of the pool.
+func undelta(buffers *pool, base, delta []byte, spans *[][2]int, maxSize int64) ([]byte, error) {
+	baseSize, size, start, err := deltaSizes(delta)
+	if err != nil {
+		return nil, err
 	}
-	r.chain = r.chain[:0]
-	root := i
-	for p.base[root] >= 0 {
-		r.chain = append(r.chain, root)
-		root = int(p.base[root])
+	if baseSize != int64(len(base)) {
+		return nil, errDeltaBase
 	}
-	if len(r.chain) > maxDepth {
-		return 0, nil, p.fail(i, errDepth)
+	if err := tooLarge(size, maxSize); err != nil {
+		return nil, err
 	}
-	var err error
-	if r.a, err = r.entry(root, r.a); err != nil {
-		return 0, nil, err
-	}
-	for k := len(r.chain) - 1; k >= 0; k-- {
-		if err := r.step(r.chain[k]); err != nil {
-			return 0, nil, err
+	delta = delta[start:]
+	if size > trusted {
+		if n, err := deltaLength(delta, size); err != nil || n != size {
+			return nil, errDeltaResult
 		}
 	}
-	return p.kinds[i], r.a, nil
-}
-
-// step applies delta i to r.a.
-func (r *Reader) step(i int) (err error) {
-	if r.delta, err = r.entry(i, r.delta); err != nil {
-		return err
-	}
-	r.b, r.spans, err = undelta(r.b, r.a, r.delta, r.spans[:0], r.MaxSize)
+	dst := buffers.get(int(size))
+	*spans, err = apply(dst, base, delta, (*spans)[:0])
 	if err != nil {
-		return r.pack.fail(i, err)
+		buffers.put(dst)
+		return nil, err
 	}
-	r.a, r.b = r.b, r.a
-	return nil
+	return dst, nil
 }
 
-// entry inflates entry i into buf.
-func (r *Reader) entry(i int, buf []byte) ([]byte, error) {
-	e, err := r.pack.header(i)
-	if err == nil && r.MaxSize > 0 && e.size > r.MaxSize {
-		err = fmt.Errorf("%w: %d bytes", ErrTooLarge, e.size)
-	}
-	if err == nil {
-		buf, err = r.pack.inflate(r.inflater, buf, i, &e)
-	}
-	if err != nil {
-		return buf, r.pack.fail(i, err)
-	}
-	return buf, nil
-}
-
-// undelta applies a delta to base. The result is in dst, which it grows.
-func undelta(dst, base, delta []byte, spans [][2]int, maxSize int64) ([]byte, [][2]int, error) {
-	baseSize, size, start, err := deltaSizes(delta)
-	switch {
-	case err != nil:
-		return dst, spans, err
-	case baseSize != int64(len(base)):
-		return dst, spans, fmt.Errorf("%w delta: its base has another size", ErrCorrupt)
-	case maxSize > 0 && size > maxSize:
-		return dst, spans, fmt.Errorf("%w: %d bytes", ErrTooLarge, size)
-	case size > int64(len(delta))*maxCopy:
-		return dst, spans, fmt.Errorf("%w delta: %d bytes cannot come from %d", ErrCorrupt, size, len(delta))
-	}
-	dst = grow(dst, int(size))
-	spans, err = apply(dst, base, delta[start:], spans)
-	return dst, spans, err
-}
-
-// maxCopy is the most that one byte of a delta can yield: a copy instruction
-// has at least one byte and copies at most 2^24-1.
-const maxCopy = 1<<24 - 1
+// trusted is the result size up to which a delta is taken at its word before
+// its instructions have been added up.
+const trusted = 1 << 20
 
 var (
-	errNoBase = errors.New("its base is not in the pack, or its delta chain has no end")
-	errDepth  = fmt.Errorf("%w: its delta chain has more than %d links", ErrTooLarge, maxDepth)
+	errCRC       = fmt.Errorf("%w: wrong CRC-32", ErrCorrupt)
+	errDeltaBase = fmt.Errorf("%w delta: its base has another size", ErrCorrupt)
+	errNoBase    = errors.New("its base is not in the pack, or its delta chain has no end")
+	errDepth     = fmt.Errorf("%w: its delta chain has more than %d links", ErrTooLarge, maxDepth)
 )
 
 // Stream returns the bytes of object i, which must be stored whole, and their
