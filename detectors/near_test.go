@@ -78,3 +78,70 @@ func TestFindNearNothingChanged(t *testing.T) {
 		t.Errorf("%d matches near no change", len(got))
 	}
 }
+
+// TestFindNearRepairs takes a few bytes out of a text that holds a token, or
+// puts some in, and undoes that in an edit: the token that appears must be seen
+// from the place of the edit, wherever in the text that is.
+func TestFindNearRepairs(t *testing.T) {
+	m := mustBuiltin(t)
+	s := newSoup(t, m, 5)
+	s.texts = append(s.texts, s.wordAfter()...)
+	for range 3 {
+		for _, text := range s.texts {
+			s.repair(t, m, text)
+		}
+	}
+}
+
+// TestFindNearRepairsAlone is the same for each format by itself, when no
+// other widens what FindNear looks at.
+func TestFindNearRepairsAlone(t *testing.T) {
+	all := mustBuiltin(t)
+	for i := range all.formats {
+		m, err := Compile(all.formats[i:i+1], Options{Unverified: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSoup(t, m, uint64(i))
+		if len(s.words) == 0 {
+			s.words = []string{"word"}
+		}
+		rounds := 10
+		if m.Wide(0) {
+			rounds = 1000
+		}
+		for range rounds {
+			for _, text := range s.texts {
+				s.repair(t, m, text)
+			}
+		}
+	}
+}
+
+func (s *soup) repair(t *testing.T, m *Matcher, text string) {
+	t.Helper()
+	before, after := s.data(s.r.IntN(200)), s.data(s.r.IntN(200))
+	data := slices.Concat(before, []byte(text), after)
+	at := len(before) + s.r.IntN(len(text)+1)
+	n := min(s.r.IntN(20), len(before)+len(text)-at)
+	// In the base, data[at:at+n] is missing, and there is junk instead.
+	junk := []byte(s.pick(soupGlue))
+	base := slices.Concat(data[:at], junk, data[at+n:])
+	copies := [][3]int{{0, 0, at}, {at + n, at + len(junk), len(data) - at - n}}
+	got := m.FindNear(nil, data, changes(copies, len(base), len(data)))
+	got, complete := m.Inherit(got, m.Find(nil, base), copies, len(base), len(data))
+	if !complete {
+		return
+	}
+	if got, want := foreseen(m, unique(got)), foreseen(m, m.Find(nil, data)); !sameMatches(got, want) {
+		t.Fatalf("edit at %d, text at %d of %d bytes:\n got %s\nwant %s", at, len(before), len(text), describe(m, got), describe(m, want))
+	}
+}
+
+// wordAfter makes texts in which the context word stands behind the token.
+func (s *soup) wordAfter() (texts []string) {
+	for range 200 {
+		texts = append(texts, "x = \""+s.pick(s.tokens)+"\" # "+s.pick(s.words))
+	}
+	return texts
+}

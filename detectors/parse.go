@@ -16,15 +16,15 @@ import (
 // What a formats file may hold at most: far above what the built-in files
 // need, and low enough that a hostile file costs milliseconds.
 const (
-	maxFile    = 1 << 20 // bytes of one file
-	maxFormats = 2000    // formats in one file
-	maxPattern = 4096    // bytes of a pattern
-	maxText    = 1000    // bytes of any other text
-	maxList    = 256     // entries of a list
-	maxLength  = 1 << 16 // largest max_length
-	maxVector  = 1 << 17 // bytes of an encoded vector
-	maxNear    = 1 << 12 // largest within
-	maxID      = 64      // bytes of an id
+	maxFile    = 16 << 20 // bytes of one file
+	maxFormats = 50000    // formats in one file
+	maxPattern = 4096     // bytes of a pattern
+	maxText    = 1000     // bytes of any other text
+	maxList    = 256      // entries of a list
+	maxLength  = 1 << 16  // largest max_length
+	maxVector  = 1 << 17  // bytes of an encoded vector
+	maxNear    = 1 << 12  // largest within
+	maxID      = 64       // bytes of an id
 )
 
 // document is a formats file as TOML sees it.

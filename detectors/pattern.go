@@ -247,8 +247,9 @@ func newConcat(subs []*node) *node {
 	for i, sub := range n.subs {
 		n.minLen = plus(n.minLen, sub.minLen)
 		n.maxLen = plus(n.maxLen, sub.maxLen)
-		if i > 0 && sub.op == opClass && n.subs[i-1].op == opClass {
-			sub.apart = n.subs[i-1].min > 0 && sub.set.apart(&n.subs[i-1].set)
+		if i > 0 && n.subs[i-1].op == opClass && n.subs[i-1].min > 0 {
+			first, empty := sub.first()
+			sub.apart = first.apart(&n.subs[i-1].set) && (!empty || sub.op == opClass)
 		}
 	}
 	return n
@@ -261,12 +262,9 @@ func (n *node) push(sub *node) {
 		n.subs[last] = newClass(p.set, plus(p.min, sub.min), plus(p.max, sub.max))
 		return
 	}
-	if sub.op == opClass {
-		c := *sub // apart depends on the neighbour
-		c.apart = false
-		sub = &c
-	}
-	n.subs = append(n.subs, sub)
+	own := *sub // apart depends on the neighbour
+	own.apart = false
+	n.subs = append(n.subs, &own)
 }
 
 func plus(a, b int) int { return min(endless, a+b) }

@@ -46,6 +46,13 @@ func (w *walk) ends(n *node, pos, limit int) []span {
 
 // step appends the ends of n from each of the starts arena[from:to].
 func (w *walk) step(n *node, from, to int) {
+	if n.apart && n.minLen > 0 {
+		// Every byte from lo to hi-1 of a span is of the class before, so only
+		// the last start can go on.
+		for i := from; i < to; i++ {
+			w.arena[i].lo = w.arena[i].hi
+		}
+	}
 	switch n.op {
 	case opClass:
 		for i := from; i < to; i++ {
@@ -127,9 +134,7 @@ func (w *walk) class(n *node, s span) {
 		w.arena = append(w.arena, s)
 	}
 	if n.apart {
-		// Every byte from s.lo to s.hi-1 is of the class before, so only the
-		// last start can go on.
-		s.lo = s.hi
+		s.lo = s.hi // as in step
 	}
 	for q := s.lo; q <= s.hi; {
 		end := w.runEnd(n, q, plus(s.hi, n.max))

@@ -116,8 +116,8 @@ func TestSecretIsNeverFormatted(t *testing.T) {
 				assertHidden(t, fmt.Sprintf("%s with %s", name, format), fmt.Sprintf(format, v), tok)
 			}
 		}
-		extra := "x" // a format without verbs prints what is left over
-		assertHidden(t, name+" with too few verbs", fmt.Sprintf(extra, v), tok)
+		// A format without verbs prints what is left over.
+		assertHidden(t, name+" with too few verbs", fmt.Sprintf(t.Name(), v), tok)
 		assertHidden(t, name+" with Sprint", fmt.Sprint(v), tok)
 		assertHidden(t, name+" with Sprintln", fmt.Sprintln(v, "x"), tok)
 	}

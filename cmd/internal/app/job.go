@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,7 +93,7 @@ func (j *scanJob) url(ctx context.Context) error {
 	if j.flags.staged || j.flags.noHistory {
 		return errors.New("a URL has no index and no files: leave out --staged and --no-history")
 	}
-	var progress *os.File
+	var progress io.Writer // git draws its own
 	if f, ok := j.streams.Err.(*os.File); ok && terminalOf(f).Live {
 		progress = f
 	}
