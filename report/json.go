@@ -190,9 +190,14 @@ func encode(v any, indent string) ([]byte, error) {
 func escapeJSON(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	for i := 0; i < len(text); {
+		if c := text[i]; c == '\n' || c >= ' ' && c < 0x7f {
+			out = append(out, c)
+			i++
+			continue
+		}
 		r, n := utf8.DecodeRune(text[i:])
 		switch {
-		case r == '\n' || unicode.IsPrint(r):
+		case unicode.IsPrint(r):
 			out = append(out, text[i:i+n]...)
 		case r > 0xffff:
 			hi, lo := utf16.EncodeRune(r)

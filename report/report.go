@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -171,5 +170,5 @@ func nonNil[T any](list []T) []T {
 	if list == nil {
 		return []T{}
 	}
-	return slices.Clip(list)
+	return list
 }

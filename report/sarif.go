@@ -271,5 +271,9 @@ func region(p leak.Place) sarifRegion {
 // message makes text plain in a SARIF message, which takes brackets for links
 // and braces for placeholders.
 func message(text string) string {
-	return strings.NewReplacer("[", `\[`, "]", `\]`, "{", "{{", "}", "}}").Replace(escape(text))
+	text = escape(text)
+	if !strings.ContainsAny(text, "[]{}") {
+		return text
+	}
+	return strings.NewReplacer("[", `\[`, "]", `\]`, "{", "{{", "}", "}}").Replace(text)
 }
