@@ -148,7 +148,9 @@ func (g *gitWalker) object(id pack.ID) error {
 	kind, size, err := g.git.next(id)
 	if err == nil && kind == pack.Blob && size <= g.w.o.MaxMaterialised {
 		g.buf.Reset()
-		_, err = g.buf.ReadFrom(g.git)
+		if _, err = g.buf.ReadFrom(g.git); err == nil {
+			err = g.verify(id)
+		}
 	}
 	if err != nil {
 		g.failed(id, err)
@@ -161,6 +163,19 @@ func (g *gitWalker) object(id pack.ID) error {
 	g.w.counts[g.n].fallback++
 	return g.w.deliver(g.n, id, g.buf.Bytes(), size, func() (io.ReadCloser, error) { return g.w.r.gitStream(g.w.ctx, id) })
 }
+
+// verify compares a blob with its name, which git cat-file does not do.
+func (g *gitWalker) verify(id pack.ID) error {
+	h := newHash(g.w.r.idSize)
+	fmt.Fprintf(h, "blob %d\x00", g.buf.Len())
+	h.Write(g.buf.Bytes())
+	if !bytes.Equal(h.Sum(nil), id.Append(nil)) {
+		return errBlobHash
+	}
+	return nil
+}
+
+var errBlobHash = errors.New("the object is corrupt: its contents do not have its name")
 
 // failed notes that git could not read an object, unless it is known why.
 func (g *gitWalker) failed(id pack.ID, err error) {
