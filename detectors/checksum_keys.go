@@ -122,7 +122,7 @@ func (base58Sum) seal(token []byte) bool {
 	}
 	n := len(raw) - 4
 	text := base58Encode(append(raw[:n:n], base58Check(raw[:n])...))
-	return len(text) == len(token) && copy(token, text) == len(token)
+	return len(text) == len(token) && copy(token, text) == len(token) && base58Length(token, n)
 }
 
 // base58Decode reads the token as one big number; a leading "1" is a zero

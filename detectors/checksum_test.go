@@ -84,14 +84,14 @@ func TestADOWorked(t *testing.T) {
 // TestCaskForms has sums with zero bytes in front, which take leading zeros.
 func TestCaskForms(t *testing.T) {
 	for _, c := range []struct{ sum, want string }{
-		{"00000000", "000000"}, {"00000001", "000100"}, {"000000ff", "00047" + "0"},
-		{"ffffffff", "4gfFC3"}, {"0000003d", "000z00"}, {"00ffffff", "0"},
+		{"00000000", "000000"}, {"00000001", "000100"}, {"000000ff", "000470"},
+		{"ffffffff", "4gfFC3"}, {"0000003d", "000z00"}, {"00ffffff", "018OWF"},
 	} {
 		sum, err := hex.DecodeString(c.sum)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(caskText(sum)); !strings.HasPrefix(got, c.want) || len(got) < 6 {
+		if got := string(caskText(sum)); got != c.want {
 			t.Errorf("%s: %q; want %q", c.sum, got, c.want)
 		}
 		if padded := caskPadded(caskText(sum)); len(padded) != 8 || !bytes.HasSuffix(padded, []byte("==")) {
@@ -259,11 +259,11 @@ func TestTextSums(t *testing.T) {
 		{"prefix", Checksum{Family: "crc32", Cover: "2:-8", Prefix: "123", Encoding: "hex", Digits: 8}, "xx456789", "cbf43926"},
 		{"base62", Checksum{Family: "crc32", Cover: "4:-6", Encoding: "base62", Digits: 6}, "pfx_0123456789ABCDEFGHIJabcdefghij", "4Us3aw"},
 		{"base62, padded", Checksum{Family: "crc32", Cover: ":-6", Encoding: "base62", Digits: 6}, "000000000000000000000000000405", "00azb7"},
-		{"base36", Checksum{Family: "crc32", Cover: ":-7", Encoding: "base36", Digits: 7}, "123456789", "1kmgy0m"},
+		{"base36", Checksum{Family: "crc32", Cover: ":-7", Encoding: "base36", Digits: 7}, "123456789", "1kl8mjq"},
 		{"base64 little", Checksum{Family: "crc32", Cover: ":-6", Encoding: "base64", Digits: 6, Order: "little"}, "123456789", "Jjn0yw"},
 		{"xor", Checksum{Family: "xor", Cover: ":-1", Encoding: "base62", Digits: 1}, "ab", "3"},
 		{"sha256", Checksum{Family: "sha256", Cover: ":-8", Encoding: "base32", Digits: 8}, "abc", "XJ4BNP4P"},
-		{"escaped", Checksum{Family: "crc32", Cover: ":-8", Encoding: "hex", Digits: 8, Escaped: true}, "a%3Db\\=c", "6d8c99f9"},
+		{"escaped", Checksum{Family: "crc32", Cover: ":-8", Encoding: "hex", Digits: 8, Escaped: true}, "a%3Db\\=c", "9531ee8e"},
 	} {
 		s, err := c.sum.compile()
 		if err != nil {
@@ -271,7 +271,7 @@ func TestTextSums(t *testing.T) {
 			continue
 		}
 		token := []byte(c.text + strings.Repeat("0", len(c.want)))
-		if !s.seal(token) || string(token) != c.text+c.want && c.name != "escaped" {
+		if !s.seal(token) || string(token) != c.text+c.want {
 			t.Errorf("%s: sealed as %s; want %s", c.name, token[len(c.text):], c.want)
 		}
 		if !s.holds(token) {

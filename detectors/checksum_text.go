@@ -78,7 +78,11 @@ func (t *textSum) holds(token []byte) bool {
 func (t *textSum) seal(token []byte) bool {
 	stands, ok := t.at.of(token)
 	want, made := t.make(token, 0)
-	return ok && made && copy(stands, want) == len(stands) && len(stands) == t.width
+	if !ok || !made || len(stands) != t.width {
+		return false
+	}
+	copy(stands, want)
+	return t.holds(token) // not so if it stands in what it covers
 }
 
 // make computes the sum that token should carry, by digest number i.

@@ -42,6 +42,6 @@ type Format struct {
 // stands in clear.
 type Vector struct {
 	B64Rev string `toml:"b64rev"` // base64 of the reversed token
-	Valid  bool   `toml:"valid"`  // whether it is found (with "unverified" results off)
+	Valid  bool   `toml:"valid"`  // whether it counts in full; one that does not may still be found at a lower grade
 	Origin string `toml:"origin"`
 }

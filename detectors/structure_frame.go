@@ -63,10 +63,14 @@ func isPyPI(token []byte) bool {
 func (f *frame) caveat() bool {
 	for fields := 0; ; fields++ {
 		kind := f.uvarint()
-		if f.bad || kind == 0 {
-			return fields > 0
+		switch kind {
+		case 0:
+			return fields > 0 && !f.bad
+		case 1, 2, 4: // location, identifier, verification id
+			f.bytes()
+		default:
+			f.bad, f.rest = true, nil
 		}
-		f.bytes()
 	}
 }
 
@@ -86,7 +90,22 @@ func vaultService(token []byte) bool {
 	}
 	inner := frame{rest: f.bytes()}
 	return inner.uvarint() == 0x0a && bytes.HasPrefix(inner.bytes(), []byte("hvs.")) &&
-		!inner.bad && !f.bad && len(f.rest) == 0
+		inner.fields() && !f.bad && len(f.rest) == 0
+}
+
+// fields reads protocol buffer fields, numbers and bytes, to the end.
+func (f *frame) fields() bool {
+	for len(f.rest) > 0 {
+		switch f.uvarint() & 7 {
+		case 0:
+			f.uvarint()
+		case 2:
+			f.bytes()
+		default:
+			return false
+		}
+	}
+	return !f.bad
 }
 
 // vaultBatch looks at the frame round a batch token: the first key's number,
