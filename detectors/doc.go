@@ -24,6 +24,10 @@
 //   - By a header: blocks such as PEM keys are lines of base64. At the start of
 //     a run that begins a line the header is looked for by going back.
 //
+// A boundary is a class of bytes none of which may touch a token. It holds on
+// both sides, but not on one where the pattern, beside its group, says itself
+// what stands there.
+//
 // What a route finds is a candidate: a format and the place where its token
 // would start. It must pass, the cheapest test first: the byte before, the
 // pattern, the byte after, the checksum or structure and the likeness of a

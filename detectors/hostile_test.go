@@ -3,7 +3,6 @@ package detectors
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 // steps runs Find and returns how many bytes the exact matcher read.
@@ -20,11 +19,6 @@ const mostSteps = 100
 
 func boundedSteps(t *testing.T, m *Matcher, name string, data []byte) {
 	t.Helper()
-	t0 := time.Now()
-	m.Find(nil, data)
-	if d := float64(time.Since(t0).Nanoseconds()) / float64(len(data)); d > 100 {
-		println(name, int(d))
-	}
 	if n := steps(m, data); n > mostSteps*len(data) {
 		t.Errorf("%s: %d bytes read for each of %d", name, n/len(data), len(data))
 	}
@@ -37,7 +31,7 @@ func TestHostileDataTakeLinearTime(t *testing.T) {
 	m := mustBuiltin(t)
 	s := newSoup(t, m, 11)
 	bodies := []string{"", "eyJ", "a", "A1", "0", ".", "eyJhbGciOi.", "_", "-", "=", "/", "a-", "Aa0_", "\n", " "}
-	const size = 1 << 17
+	const size = 1 << 14
 	for i, token := range s.tokens {
 		if i%2 == 1 {
 			continue

@@ -91,7 +91,7 @@ func (s *search) try(r *rule, start int) {
 	if start < 0 || start+r.minLen > len(s.data) || !r.first.has(s.data[start]) {
 		return
 	}
-	open := start > 0 && r.boundary.has(s.data[start-1])
+	open := r.pattern.before == nil && start > 0 && r.boundary.has(s.data[start-1])
 	if open && !r.glued {
 		return
 	}
@@ -194,7 +194,7 @@ func (c *candidate) choose(ends []span) {
 // end tries one end and reports whether no other can be better.
 func (c *candidate) end(e int) bool {
 	r := c.rule
-	closed := !c.open && (e == len(c.data) || !r.boundary.has(c.data[e]))
+	closed := !c.open && (r.pattern.after != nil || e == len(c.data) || !r.boundary.has(c.data[e]))
 	if !closed && !r.glued || c.best.Grade != 0 && !r.proof {
 		return false
 	}

@@ -116,13 +116,13 @@ func (ref *reference) at(i int, r *rule, data []byte, start int) (Match, bool) {
 		return Match{}, false
 	}
 	ends, budget := ref.ends(i, r, data, start)
-	left := start > 0 && r.boundary.has(data[start-1])
+	left := ref.parts[i][0] == nil && start > 0 && r.boundary.has(data[start-1])
 	best := Match{}
 	for k, e := range ends {
 		if k > 0 && (budget < 0 || !r.proof && best.Grade != 0) {
 			break
 		}
-		closed := !left && (e == len(data) || !r.boundary.has(data[e]))
+		closed := !left && (ref.parts[i][2] != nil || e == len(data) || !r.boundary.has(data[e]))
 		if !closed && !r.glued {
 			continue
 		}

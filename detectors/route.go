@@ -334,33 +334,64 @@ var errNoAnchor = errors.New("no usable anchor: fewer than three literal bytes, 
 // in the boundary class: it is fenced off by the token's ends, where the
 // boundary holds, or by bytes outside that class.
 func (v shape) runRoute(class, boundary *byteSet) (runRoute, bool) {
-	set := class.and(boundary)
+	if r, ok := v.runOf(class.and(boundary), boundary); ok {
+		return r, true
+	}
+	for i := v.from; i < v.to; i++ {
+		if set := v.variant[i].set; set.within(class) && (i == v.from || set != v.variant[i-1].set) {
+			if r, ok := v.runOf(set, boundary); ok {
+				return r, true
+			}
+		}
+	}
+	return runRoute{}, false
+}
+
+// runOf is runRoute for one class of runs.
+func (v shape) runOf(set byteSet, boundary *byteSet) (runRoute, bool) {
 	var best runRoute
-	t := v.variant[v.from:v.to]
-	for from := range t {
-		if !t.fenced(from-1, &set) {
+	bounded := set.within(boundary)
+	for from := v.from; from < v.to; from++ {
+		if !v.fencedBefore(from, &set, bounded) {
 			continue
 		}
 		to := from
-		for to < len(t) && t[to].set.within(&set) {
+		for to < v.to && v.variant[to].set.within(&set) {
 			to++
 		}
-		lo, hi := t[from:to].length()
-		if !t.fenced(to, &set) || lo < minRun || hi > maxExact || lo <= best.lo {
+		part := v.variant[from:to]
+		lo, hi := part.length()
+		if !v.fencedAfter(to, &set, bounded) || lo < minRun || hi > maxExact || lo <= best.lo {
 			continue
 		}
 		best = runRoute{set: set, lo: lo, hi: hi}
-		best.from, best.upto = t[:from].length()
-		best.first, best.last = t[from:to].edges()
-		best.before, best.after = v.around(stretch{from: v.from + from, to: v.from + to})
+		best.from, best.upto = v.offset(from)
+		best.first, best.last = part.edges()
+		best.before, best.after = v.around(stretch{from: from, to: to})
 	}
 	return best, best.lo > 0 && best.upto-best.from <= maxSpread
 }
 
-// fenced reports whether no byte of set can stand at atom i, or whether i is
-// outside v.
-func (v variant) fenced(i int, set *byteSet) bool {
-	return i < 0 || i >= len(v) || v[i].gap == 0 && v[i].set.apart(set)
+// fencedBefore reports whether no byte of set can stand right before atom i:
+// by the atoms there, or by the boundary if set is within it, which holds where the token starts
+// unless the pattern says itself what stands before it.
+func (v shape) fencedBefore(i int, set *byteSet, bounded bool) bool {
+	for i--; i >= 0 && v.variant[i].set.apart(set); i-- {
+		if v.variant[i].gap == 0 {
+			return true
+		}
+	}
+	return bounded && i < 0 && v.from == 0
+}
+
+// fencedAfter reports the same of what stands where atom i would.
+func (v shape) fencedAfter(i int, set *byteSet, bounded bool) bool {
+	for ; i < len(v.variant) && v.variant[i].set.apart(set); i++ {
+		if v.variant[i].gap == 0 {
+			return true
+		}
+	}
+	return bounded && i == len(v.variant) && v.to == i
 }
 
 // edges returns what the first and the last byte of v may be.
