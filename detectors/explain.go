@@ -66,14 +66,15 @@ func (r *rule) edges() string {
 
 func mismatchWords(policy string) string {
 	if policy == "lower" {
-		return "makes it unverified"
+		return "lowers its grade"
 	}
 	return "drops it"
 }
 
 // CheckVector looks for a vector's token with a matcher of its format alone. It
 // returns nil when a valid one is found whole, and one that is not valid is not
-// found. The error does not hold the token.
+// found, or only at a lower grade than the format's tokens have. The error does
+// not hold the token.
 func CheckVector(f Format, v Vector) error {
 	token, err := v.Token()
 	if err != nil {
@@ -87,14 +88,16 @@ func CheckVector(f Format, v Vector) error {
 	if err != nil {
 		return err
 	}
-	found := false
+	found, inFull := false, false
 	for _, match := range m.Resolve(m.Find(nil, text)) {
-		found = found || bytes.Equal(text[match.Start:match.End], token)
+		if bytes.Equal(text[match.Start:match.End], token) {
+			found, inFull = true, match.Grade >= f.Tier.grade()
+		}
 	}
 	switch {
 	case v.Valid && !found:
 		return errors.New("is valid but is not found: compare it with the pattern, its length, the boundary and the checksum")
-	case !v.Valid && found:
+	case !v.Valid && inFull:
 		return errors.New("is not valid but is found: a checksum, a structure or a narrower pattern must tell it apart")
 	}
 	return nil

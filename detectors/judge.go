@@ -45,13 +45,8 @@ func (f *Format) judge(token []byte, unverified bool) (Grade, bool) {
 // proved is the verdict on a token whose checksum and structure, if it has
 // any, are right.
 func (f *Format) proved(unverified bool) (Grade, bool) {
-	switch f.Tier {
-	case Checked:
-		return Verified, true
-	case Shape:
-		return Likely, true
-	case Context:
-		return Possible, true
+	if f.Tier != Identifier {
+		return f.Tier.grade(), true
 	}
 	if len(f.Context) > 0 { // an identifier beside what it identifies
 		return Possible, true

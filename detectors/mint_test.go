@@ -26,14 +26,14 @@ func TestMint(t *testing.T) {
 				t.Errorf("%s: %d bytes", f.ID, len(token))
 			}
 			got, ok := m.f.judge(token, true)
-			if !ok || got != full(f.Tier) && !(f.Tier == Identifier && got == Possible) {
+			if !ok || got != f.Tier.grade() && !(f.Tier == Identifier && got == Possible) {
 				t.Errorf("%s: %v, %v", f.ID, got, ok)
 			}
 			near, ok := m.NearMiss(token, r)
 			if ok != (f.Checksum != nil) {
 				t.Errorf("%s: near miss %v", f.ID, ok)
 			}
-			if got, ok := m.f.judge(near, true); ok && got >= full(f.Tier) && f.Checksum != nil {
+			if got, ok := m.f.judge(near, true); ok && got >= f.Tier.grade() && f.Checksum != nil {
 				t.Errorf("%s: a near miss is %v", f.ID, got)
 			}
 		}

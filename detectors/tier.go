@@ -29,6 +29,19 @@ func (t Tier) String() string {
 	return "unknown"
 }
 
+// grade is the best that a match of the tier can reach without more.
+func (t Tier) grade() Grade {
+	switch t {
+	case Checked:
+		return Verified
+	case Shape:
+		return Likely
+	case Context:
+		return Possible
+	}
+	return Unverified
+}
+
 // MarshalText returns what [Tier.String] does.
 func (t Tier) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 

@@ -13,19 +13,6 @@ func verdict(t *testing.T, f *Format, token []byte) (Grade, bool) {
 	return f.judge(token, false)
 }
 
-// full is the grade that a token of a tier can reach.
-func full(t Tier) Grade {
-	switch t {
-	case Checked:
-		return Verified
-	case Shape:
-		return Likely
-	case Context:
-		return Possible
-	}
-	return Unverified
-}
-
 func TestVectors(t *testing.T) {
 	formats, err := Builtin()
 	if err != nil {
@@ -41,7 +28,7 @@ func TestVectors(t *testing.T) {
 				t.Fatalf("%s: vector %d: %v", f.ID, j, err)
 			}
 			got, ok := verdict(t, f, token)
-			want := full(f.Tier)
+			want := f.Tier.grade()
 			if f.ID == "supabase-secret-key" { // a hosted project's, whose name the token does not tell
 				want = Likely
 			}
@@ -54,6 +41,22 @@ func TestVectors(t *testing.T) {
 		}
 	}
 	t.Logf("%d formats, %d vectors", len(formats), n)
+}
+
+// TestVectorsAreFound runs every vector through a matcher of its format, as
+// "patwatch formats check" does.
+func TestVectorsAreFound(t *testing.T) {
+	formats, err := Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range formats {
+		for i, v := range f.Vectors {
+			if err := CheckVector(f, v); err != nil {
+				t.Errorf("%s, vector %d: %v", f.ID, i+1, err)
+			}
+		}
+	}
 }
 
 func BenchmarkBuiltin(b *testing.B) {
