@@ -151,16 +151,24 @@ func (a *attributor) introductions(ctx context.Context, m *marker) (wrong uint64
 		}
 		c, err := a.commit(ctx, n)
 		if err != nil {
-			a.out.Problems = append(a.out.Problems, Problem{"commit " + a.g.ids.id(n).String(), err})
+			a.problem("commit "+a.g.ids.id(n).String(), err)
 			continue
 		}
 		found, err := f.find(ctx, c, a.roots[n], came)
 		if err != nil {
-			return wrong, err
+			a.problem("commit "+c.ID.String(), err)
+			continue
 		}
 		wrong |= came &^ found
 	}
 	return wrong, nil
+}
+
+// problem notes a problem with one object.
+func (a *attributor) problem(object string, err error) {
+	if len(a.out.Problems) < maxProblems {
+		a.out.Problems = append(a.out.Problems, Problem{object, err})
+	}
 }
 
 // came returns the blobs that commit n holds and none of its parents does.

@@ -155,3 +155,104 @@ func checkReachable(t *testing.T, r *Repository, dir string, blobs []string) {
 		}
 	}
 }
+
+// TestAttributeHostileTrees has a commit of another repository with the name of
+// a blob of this one, in trees that are stored as deltas.
+func TestAttributeHostileTrees(t *testing.T) {
+	dir := newRepo(t)
+	files := map[string]string{}
+	for i := range 80 {
+		files[fmt.Sprintf("file%02d", i)] = fmt.Sprint(i)
+	}
+	commit(t, dir, "files", files)
+	blob := gitIn(t, dir, "token", "hash-object", "-w", "--stdin")
+	link := func(message, mode, path string) {
+		gitIn(t, dir, "", "update-index", "--add", "--cacheinfo", mode+","+blob+","+path)
+		gitIn(t, dir, "", "commit", "-q", "-m", message)
+	}
+	for i := range 3 {
+		link("link", "160000", fmt.Sprint("file40-module", i))
+		gitIn(t, dir, "", "rm", "-q", "--cached", fmt.Sprint("file40-module", i))
+		gitIn(t, dir, "", "commit", "-q", "-m", "unlink")
+		link("file", "100644", fmt.Sprint("file50-copy", i))
+		link("link beside it", "160000", fmt.Sprint("file40-module", i))
+		gitIn(t, dir, "", "rm", "-q", "--cached", fmt.Sprint("file50-copy", i))
+		gitIn(t, dir, "", "commit", "-q", "-m", "gone, link stays")
+	}
+	gitIn(t, dir, "", "repack", "-q", "-adf", "--depth=20", "--window=50")
+	r := open(t, dir)
+	want := bruteForce(t, dir)
+	if len(want[blob]) < 3 {
+		t.Fatalf("introductions %q", want[blob])
+	}
+	compare(t, attributed(t, r, []string{blob}), map[string][]string{blob: want[blob]})
+	compare(t, attributed(t, r, keys(want)), want)
+}
+
+func TestAttributeDetails(t *testing.T) {
+	dir := newRepo(t)
+	first := commit(t, dir, "The subject\n\nThe body", map[string]string{"a": "a", "b/a": "a"})
+	second := commit(t, dir, "removed", map[string]string{"x": "x"})
+	gitIn(t, dir, "", "rm", "-q", "a", "b/a")
+	third := commit(t, dir, "both gone", nil)
+	fourth := commit(t, dir, "back", map[string]string{"c": "a"})
+	r := open(t, dir)
+	a, err := r.Attribute(t.Context(), []pack.ID{hashOf(r, []byte("a"))}, AttributeOptions{Workers: 1})
+	if err != nil || a.Commits != 4 {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	in := a.Introductions[hashOf(r, []byte("a"))]
+	if len(in) != 3 || in[0].Commit.Parents != nil && in[1].Commit.Parents != nil {
+		t.Fatalf("%+v", in)
+	}
+	for _, i := range in {
+		c := i.Commit
+		switch c.ID.String() {
+		case first:
+			if c.Author != "A U Thor" || c.Email != "author@example.com" || c.Subject != "The subject" || c.Time.Format("2006-01-02 15:04 -0700") != "2023-11-14 23:43 +0130" || !c.Reachable || c.Shallow {
+				t.Errorf("%+v", c)
+			}
+		case fourth:
+			if i.Path != "c" || len(c.Parents) != 1 || c.Parents[0].String() != third {
+				t.Errorf("%+v %s", c, i.Path)
+			}
+		default:
+			t.Errorf("commit %s (second is %s)", c.ID, second)
+		}
+	}
+}
+
+// TestPathBound has one blob at more paths than are listed.
+func TestPathBound(t *testing.T) {
+	dir := newRepo(t)
+	s := "commit refs/heads/main\ncommitter C <c@example.com> 1 +0000\ndata 1\nx\n"
+	for i := range maxPaths + 10 {
+		s += fmt.Sprintf("M 100644 inline d%d/f%d\ndata 1\na\n", i%7, i)
+	}
+	gitIn(t, dir, s+"\n", "fast-import", "--quiet")
+	r := open(t, dir)
+	id := hashOf(r, []byte("a"))
+	a, err := r.Attribute(t.Context(), []pack.ID{id}, AttributeOptions{})
+	if err != nil || len(a.Introductions[id]) != maxPaths {
+		t.Errorf("%d introductions, %v", len(a.Introductions[id]), err)
+	}
+	hasProblem(t, a.Problems, "more paths")
+}
+
+func TestPathBlob(t *testing.T) {
+	dir := newRepo(t)
+	c := parseID(t, commit(t, dir, "x", map[string]string{"a": "a", "dir/sub/b": "b"}))
+	r := open(t, dir)
+	for path, want := range map[string]string{"a": "a", "dir/sub/b": "b", "dir": "", "dir/sub": "", "a/b": "", "": "", "/a": "", "dir//sub/b": "", "../a": ""} {
+		id, ok, err := r.PathBlob(t.Context(), c, path)
+		if err != nil || ok != (want != "") || ok && id != hashOf(r, []byte(want)) {
+			t.Errorf("%q: %s %v %v", path, id, ok, err)
+		}
+	}
+	if _, _, err := r.PathBlob(t.Context(), hashOf(r, []byte("a")), "a"); err == nil {
+		t.Error("a blob as commit: no error")
+	}
+	if _, err := r.ReadBlob(t.Context(), c); err == nil {
+		t.Error("a commit as blob: no error")
+	}
+}

@@ -44,14 +44,10 @@ func (f *pathFinder) find(ctx context.Context, c *Commit, root int32, want uint6
 		return 0, err
 	}
 	if f.paths >= maxPaths || f.steps >= maxDescents {
-		f.problem(errors.New("it holds what was found at more paths than are listed"))
+		f.a.problem("commit "+c.ID.String(), errors.New("it holds what was found at more paths than are listed"))
 		return want, nil
 	}
 	return f.found, nil
-}
-
-func (f *pathFinder) problem(err error) {
-	f.a.out.Problems = append(f.a.out.Problems, Problem{"commit " + f.commit.ID.String(), err})
 }
 
 func (f *pathFinder) descend(ctx context.Context, tree int32, prefix string, depth int) error {

@@ -7,22 +7,26 @@ import (
 	"patwatch/git/pack"
 )
 
-// A deltaReader finds which nodes a tree gained and lost against its delta
+// A deltaReader finds which trees a tree gained and lost against its delta
 // base. An occurrence of a node is a NUL and the node's name after it; one that
 // stands within a copy is the base's. It belongs to one goroutine.
 type deltaReader struct {
 	nodes      *idSet
+	trees      int
+	doubt      bool // an occurrence may be no entry
 	came, gone []int32
 	copies     []pack.Copy
 	kept       []pack.Copy // by From; no occurrence can stand in two of them
 	spans      [][2]int    // of Data: all that is not in kept
 }
 
-// read returns the nodes that came and went, one for each occurrence, valid
-// until the next call. It returns false when the delta is not understood.
-func (d *deltaReader) read(nodes *idSet, o *pack.Object) (came, gone []int32, ok bool) {
+// read returns the trees that came and went, one for each occurrence, valid
+// until the next call. It returns false when the tree has to be parsed in full:
+// the delta brings or takes a wanted blob, or something that may be no entry.
+func (d *deltaReader) read(g *treeGraph, o *pack.Object) (came, gone []int32, ok bool) {
 	var err error
-	d.nodes, d.came, d.gone = nodes, d.came[:0], d.gone[:0]
+	nodes := g.nodes
+	d.nodes, d.trees, d.doubt, d.came, d.gone = nodes, g.trees, false, d.came[:0], d.gone[:0]
 	if d.copies, err = pack.AppendCopies(d.copies[:0], o.Delta); err != nil {
 		return nil, nil, false
 	}
@@ -32,6 +36,9 @@ func (d *deltaReader) read(nodes *idSet, o *pack.Object) (came, gone []int32, ok
 		at = d.occurrences(&d.came, o.Data, max(at, c[0]-nodes.size), c[1])
 	}
 	d.lost(o.Base)
+	if d.doubt {
+		return nil, nil, false
+	}
 	d.cancel()
 	return d.came, d.gone, true
 }
@@ -99,9 +106,18 @@ func (d *deltaReader) occurrences(dst *[]int32, b []byte, from, to int) int {
 		from += k + 1
 		if n := nodes.find(b[from : from+nodes.size]); n >= 0 {
 			*dst = append(*dst, n)
+			d.doubt = d.doubt || int(n) >= d.trees || !endsInDirectory(b[:from-1])
 		}
 	}
 	return max(from, to)
+}
+
+// endsInDirectory says whether b ends in the mode and name of a directory. It
+// is wrong only for a name that was made to look like one.
+func endsInDirectory(b []byte) bool {
+	b = b[max(0, len(b)-256):]
+	space := bytes.LastIndexByte(b, ' ')
+	return space >= 5 && string(b[space-5:space]) == "40000"
 }
 
 // cancel takes out pairs that undo each other: an entry that stands in changed

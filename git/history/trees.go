@@ -19,9 +19,11 @@ import (
 // out. Each event stands for one occurrence, so that counting them is exact.
 //
 // To be cheap, the bytes of a delta are not parsed as entries: wherever a NUL
-// is followed by the name of a node, that is an occurrence. In a tree made for
-// the purpose that need not be an entry, so what follows from the graph is
-// checked against real entries before it is reported.
+// is followed by the name of a tree, and preceded by what looks like the mode
+// and name of a directory, that is an occurrence. A file name can be made to
+// look like that, so what follows from the graph is checked against real
+// entries before it is reported. Trees that gain or lose a wanted blob are
+// parsed in full.
 type treeGraph struct {
 	nodes  *idSet
 	trees  int
@@ -182,7 +184,7 @@ func (w *treeWorker) full(num int32, data []byte) {
 
 // changes notes what a tree has and its base has not, and the reverse.
 func (w *treeWorker) changes(o *pack.Object) bool {
-	came, gone, ok := w.delta.read(w.b.g.nodes, o)
+	came, gone, ok := w.delta.read(w.b.g, o)
 	w.events = append(w.events, came...)
 	for _, n := range gone {
 		w.events = append(w.events, ^n)
