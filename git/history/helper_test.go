@@ -113,7 +113,6 @@ func gitBlobs(t testing.TB, dir string) map[string]int64 {
 type walked struct {
 	stats Stats
 	blobs map[string]int64 // by id: size
-	again int
 }
 
 // walk walks all blobs and checks that each has its name, and that deltas are

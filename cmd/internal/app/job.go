@@ -93,7 +93,7 @@ func (j *scanJob) url(ctx context.Context) error {
 	if j.flags.staged || j.flags.noHistory {
 		return errors.New("a URL has no index and no files: leave out --staged and --no-history")
 	}
-	var progress io.Writer // git draws its own
+	var progress io.Writer
 	if f, ok := j.streams.Err.(*os.File); ok && terminalOf(f).Live {
 		progress = f
 	}
