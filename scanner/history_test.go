@@ -167,3 +167,62 @@ func TestCorruptPackIsSaid(t *testing.T) {
 		t.Errorf("%d found, %v, %v", len(*got), tally.Incomplete, err)
 	}
 }
+
+// TestIncompleteRepositoriesAreSaid scans clones that lack something.
+func TestIncompleteRepositoriesAreSaid(t *testing.T) {
+	m, tokens, _ := planted(t, 30)
+	dir := t.TempDir()
+	if _, err := fixtures.History(t.Context(), dir, fixtures.Spec{Seed: 8, Commits: 60, Tokens: tokens}); err != nil {
+		t.Fatal(err)
+	}
+	url := "file://" + filepath.ToSlash(dir)
+	if _, err := fixtures.Git(t.Context(), dir, "config", "uploadpack.allowFilter", "true"); err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string]struct {
+		args []string
+		hurt func(t *testing.T, clone string)
+		says string
+	}{
+		"shallow": {[]string{"--depth=2"}, nil, "shallow clone"},
+		"partial": {[]string{"--filter=blob:none"}, nil, "partial clone"},
+		"cut off": {nil, cutPack, "cut off"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			clone := filepath.Join(t.TempDir(), "clone.git")
+			args := append([]string{"clone", "-q", "--bare"}, c.args...)
+			if _, err := fixtures.Git(t.Context(), dir, append(args, url, clone)...); err != nil {
+				t.Fatal(err)
+			}
+			if c.hurt != nil {
+				c.hurt(t, clone)
+			}
+			repo, err := history.Open(clone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer repo.Close()
+			emit, _ := collect()
+			tally, err := New(m, Options{}).History(t.Context(), repo, Selection{}, emit)
+			if err != nil || !strings.Contains(strings.Join(tally.Incomplete, "\n"), c.says) {
+				t.Errorf("%v, %v", tally.Incomplete, err)
+			}
+		})
+	}
+}
+
+// cutPack takes the end off a clone's pack.
+func cutPack(t *testing.T, clone string) {
+	t.Helper()
+	packs, err := filepath.Glob(filepath.Join(clone, "objects", "pack", "*.pack"))
+	if err != nil || len(packs) != 1 {
+		t.Fatal(packs, err)
+	}
+	if err := os.Chmod(packs[0], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(packs[0], 3000); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -142,6 +142,10 @@ func (r *Repository) Close() error {
 	return errors.Join(errs...)
 }
 
+// Shallow returns the number of commits whose parents a shallow clone left out,
+// 0 for a whole history.
+func (r *Repository) Shallow() int { return len(r.shallow) }
+
 // Path returns the path that was given to [Open].
 func (r *Repository) Path() string { return r.path }
 
