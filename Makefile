@@ -11,7 +11,8 @@ build: ## the program, in ./patwatch
 	CGO_ENABLED=0 $(GO) build -trimpath -o patwatch ./cmd/patwatch
 
 test: ## all tests, with the race detector
-	$(GO) test -race -timeout 20m ./...
+	$(GO) test -race -timeout 30m ./...
+	$(GO) test -run AllocatesNothing ./detectors # the race detector allocates
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "run gofmt on: $$unformatted"; exit 1; }

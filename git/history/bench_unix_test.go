@@ -117,3 +117,20 @@ func TestBenchExact(t *testing.T) {
 		t.Errorf("%d of %d masks differ", different, len(masks[0]))
 	}
 }
+
+// TestBenchFloor measures what any pass over trees or commits costs.
+func TestBenchFloor(t *testing.T) {
+	r := benchRepo(t)
+	for _, kind := range []pack.Kind{pack.Tree, pack.Commit, pack.Blob} {
+		c := cpu()
+		for _, p := range r.packs {
+			err := p.Walk(t.Context(), pack.WalkOptions{Workers: 2, Kinds: []pack.Kind{kind},
+				Visit: func(int, *pack.Object) error { return nil },
+				Large: func(int, int, int64) {}, Fail: func(int, int, error) {}})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Log(kind, cpu()-c)
+	}
+}

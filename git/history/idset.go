@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 
@@ -16,6 +17,9 @@ type idSet struct {
 	raw   []byte // the names, one after the other
 	slots []uint64
 	seed  maphash.Seed
+
+	filter bitmap // by the first bytes of names, if sealed
+	mask   uint32
 }
 
 // newIDSet returns an empty set with room for n names.
@@ -80,4 +84,23 @@ func (s *idSet) grow() {
 		_, at := s.slot(s.at(n))
 		s.slots[at] = maphash.Bytes(s.seed, s.at(n))&^(1<<32-1) | uint64(n+1)
 	}
+}
+
+// seal makes lookups of names that are not in the set cheap. Nothing may be
+// added afterwards.
+func (s *idSet) seal() {
+	n := max(tableSize(s.len())*8, 1<<12)
+	s.filter, s.mask = make(bitmap, n/64), uint32(n-1)
+	for i := range int32(s.len()) {
+		s.filter.set(int(binary.LittleEndian.Uint32(s.at(i)) & s.mask))
+	}
+}
+
+// findSealed is find for a sealed set. Names made to pass the filter only cost
+// time.
+func (s *idSet) findSealed(raw []byte) int32 {
+	if at := binary.LittleEndian.Uint32(raw) & s.mask; s.filter[at>>6]>>(at&63)&1 == 0 {
+		return -1
+	}
+	return s.find(raw)
 }

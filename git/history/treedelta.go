@@ -104,7 +104,7 @@ func (d *deltaReader) occurrences(dst *[]int32, b []byte, from, to int) int {
 			break
 		}
 		from += k + 1
-		if n := nodes.find(b[from : from+nodes.size]); n >= 0 {
+		if n := nodes.findSealed(b[from : from+nodes.size]); n >= 0 {
 			*dst = append(*dst, n)
 			d.doubt = d.doubt || int(n) >= d.trees || !endsInDirectory(b[:from-1])
 		}

@@ -90,6 +90,7 @@ func (b *treeBuilder) build(ctx context.Context, blobs []pack.ID) error {
 	for _, id := range blobs {
 		set.add(id.Append(nil))
 	}
+	set.seal()
 	for k, p := range b.r.packs {
 		if err := b.walk(ctx, p, nums[k]); err != nil {
 			return err
@@ -173,7 +174,7 @@ func (w *treeWorker) full(num int32, data []byte) {
 		if s.kind == entryOther {
 			continue
 		}
-		if n := g.nodes.find(s.id); n >= 0 && (int(n) < g.trees) == (s.kind == entryTree) {
+		if n := g.nodes.findSealed(s.id); n >= 0 && (int(n) < g.trees) == (s.kind == entryTree) {
 			w.events = append(w.events, n)
 		}
 	}
