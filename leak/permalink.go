@@ -115,7 +115,8 @@ func validHost(host string) bool {
 			return false
 		}
 	}
-	return host != "" && isAlphanumeric(host[0])
+	u, err := url.Parse("https://" + host + "/")
+	return err == nil && u.Hostname() != "" && isAlphanumeric(host[0])
 }
 
 func isAlphanumeric(c byte) bool {
