@@ -233,26 +233,32 @@ func (f *filter) candidates(s *search, q int, gram, h uint32) {
 	}
 }
 
-// lookAtLengths splits a run into the maximal runs of each exact class.
+// lookAtLengths splits a run into the maximal runs of each exact class, and
+// tries those that are long enough.
 func (f *filter) lookAtLengths(s *search, from, to int) {
 	var start [maxClasses]int
-	var open uint32
-	for i := from; i <= to; i++ {
-		var now uint32
-		if i < to {
-			now = f.mask[s.data[i]]
+	for k := range f.exact {
+		start[k] = from
+	}
+	open := f.mask[s.data[from]]
+	for i := from + 1; i < to; i++ {
+		if now := f.mask[s.data[i]]; now != open {
+			f.ended(s, &start, open&^now, i)
+			for began := now &^ open; began != 0; began &= began - 1 {
+				start[bits.TrailingZeros32(began)&(maxClasses-1)] = i
+			}
+			open = now
 		}
-		if now == open {
-			continue
-		}
-		for began := now &^ open; began != 0; began &= began - 1 {
-			start[bits.TrailingZeros32(began)] = i
-		}
-		for ended := open &^ now; ended != 0; ended &= ended - 1 {
-			k := bits.TrailingZeros32(ended)
+	}
+	f.ended(s, &start, open, to)
+}
+
+// ended tries the runs of the classes in mask, which end at i.
+func (f *filter) ended(s *search, start *[maxClasses]int, mask uint32, i int) {
+	for ; mask != 0; mask &= mask - 1 {
+		if k := bits.TrailingZeros32(mask) & (maxClasses - 1); i-start[k] >= f.shorter {
 			f.maximal(s, k, start[k], i)
 		}
-		open = now
 	}
 }
 

@@ -2,6 +2,10 @@ package detectors
 
 import (
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -53,5 +57,35 @@ func TestEvidenceIsAll(t *testing.T) {
 				t.Fatalf("%s needs more than its evidence, %s", m.formats[x.Format].ID, describe(m, []Match{x}))
 			}
 		}
+	}
+}
+
+// TestFindOnSource compares Find with the reference on real text: the first
+// bytes of files of the standard library.
+func TestFindOnSource(t *testing.T) {
+	m := mustBuiltin(t)
+	ref := newReference(t, m)
+	root := filepath.Join(runtime.GOROOT(), "src", "crypto")
+	left := 40
+	if testing.Short() {
+		left = 4
+	}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || left == 0 || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		left--
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		data = data[:min(len(data), 20000)]
+		if got, want := m.Find(nil, data), ref.find(data); !sameMatches(got, want) {
+			t.Errorf("%s:\n got %s\nwant %s", d.Name(), describe(m, got), describe(m, want))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Skipf("no source of the standard library here: %v", err)
 	}
 }
