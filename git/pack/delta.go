@@ -3,6 +3,7 @@ package pack
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // Copy is a copy instruction of a delta: Data[To:To+Len] is Base[From:From+Len].
@@ -149,13 +150,20 @@ func apply(dst, base, d []byte, spans [][2]int) ([][2]int, error) {
 }
 
 // appendSpan appends a span, or stretches the last one over it when there are
-// too many.
+// too many. It writes start and end one by one: as a value of 16 bytes they
+// would be read back before the processor is done with writing them.
 func appendSpan(spans [][2]int, start, end int) [][2]int {
-	if k := len(spans) - 1; k >= maxSpans-1 {
-		spans[k][1] = end
+	k := len(spans)
+	if k >= maxSpans {
+		spans[k-1][1] = end
 		return spans
 	}
-	return append(spans, [2]int{start, end})
+	if k == cap(spans) {
+		spans = slices.Grow(spans, k+64)
+	}
+	spans = spans[:k+1]
+	spans[k][0], spans[k][1] = start, end
+	return spans
 }
 
 // copyBytes copies n bytes, which must be there, from src[from:] to dst[to:].

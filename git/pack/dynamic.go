@@ -13,14 +13,16 @@ func (f *Inflater) dynamic(r *bitReader) bool {
 	if !f.codeLengths(r, nlit+ndist) {
 		return false
 	}
-	distWidth, ok := f.build(f.own.dist[:], f.lens[nlit:nlit+ndist], f.distSymbols[:], distBits)
+	clear(f.dists[copy(f.dists[:], f.lens[nlit:nlit+ndist]):])
+	clear(f.lens[nlit:])
+	distWidth, ok := f.build(f.own.dist[:], f.dists[:], f.distSymbols[:], distBits)
 	if !ok {
 		return false
 	}
 	if distWidth < distBits {
 		widen(f.own.dist[:1<<distBits], distWidth)
 	}
-	litWidth, ok := f.build(f.own.lit[:], f.lens[:nlit], f.litSymbols[:], litBits)
+	litWidth, ok := f.build(f.own.lit[:], f.lens[:288], f.litSymbols[:], litBits)
 	f.own.mask = 1<<litWidth - 1
 	return ok
 }
@@ -30,7 +32,7 @@ const preOrder = "\x10\x11\x12\x00\x08\x07\x09\x06\x0a\x05\x0b\x04\x0c\x03\x0d\x
 
 // preCode reads the code that the code lengths are written in.
 func (f *Inflater) preCode(r *bitReader, n int) bool {
-	var lens [19]uint8
+	var lens [24]uint8
 	for i := range n {
 		if r.n < 3 {
 			r.refill()
@@ -48,7 +50,8 @@ func (f *Inflater) preCode(r *bitReader, n int) bool {
 }
 
 // codeLengths reads n code lengths into f.lens.
-func (f *Inflater) codeLengths(r *bitReader, n int) bool {
+func (f *Inflater) codeLengths(from *bitReader, n int) bool {
+	r := *from
 	for i := 0; i < n; {
 		if r.n < 14 {
 			r.refill()
@@ -57,25 +60,25 @@ func (f *Inflater) codeLengths(r *bitReader, n int) bool {
 		if e&isSpecial != 0 {
 			return false
 		}
-		r.take(uint(e & 0xff))
+		r.buf >>= e & 63
+		r.n -= int(e & 0xff)
 		symbol := e >> 16
 		if symbol < 16 {
 			f.lens[i] = uint8(symbol)
 			i++
 			continue
 		}
-		value, repeat := uint8(0), 0
-		switch symbol {
-		case 16:
+		value := uint8(0)
+		if symbol == 16 {
 			if i == 0 {
 				return false
 			}
-			value, repeat = f.lens[i-1], 3+int(r.take(2))
-		case 17:
-			repeat = 3 + int(r.take(3))
-		default:
-			repeat = 11 + int(r.take(7))
+			value = f.lens[i-1]
 		}
+		extra := runs[symbol&3]
+		repeat := int(extra.least) + int(r.buf&(1<<extra.bits-1))
+		r.buf >>= extra.bits
+		r.n -= int(extra.bits)
 		if r.n < 0 || i+repeat > n {
 			return false
 		}
@@ -85,5 +88,10 @@ func (f *Inflater) codeLengths(r *bitReader, n int) bool {
 		}
 		i += repeat
 	}
+	*from = r
 	return r.n >= 0
 }
+
+// runs are the repeat counts of the symbols 16 to 18: the least, and how many
+// bits say how much more. It is never written to.
+var runs = [4]struct{ least, bits uint8 }{{3, 2}, {3, 3}, {11, 7}, {}}

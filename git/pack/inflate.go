@@ -16,7 +16,7 @@ var errDeflate = errors.New("bad deflate stream")
 //	literal:    bit 31 set, the byte in bits 16-23
 //	length,
 //	distance:   base value in bits 16-30, number of all bits (code and extra)
-//	            in bits 0-7, of the code alone in bits 8-12
+//	            in bits 0-7, of the code alone in bits 8-11
 //	end, bad,
 //	subtable:   bit 15 set, and bit 13 (end), 12 (bad code) or 14 (subtable:
 //	            its start in bits 16-30, its index bits in bits 8-11)
@@ -49,7 +49,8 @@ type Inflater struct {
 	fixed  tables // RFC 1951, 3.2.6
 	pre    [1 << preBits]uint32
 	lens   [288 + 32]uint8 // code lengths as read
-	sorted [288]uint16
+	dists  [32]uint8       // those of distances
+	sorted [512]uint16     // symbols in the order of their codes
 
 	litSymbols  [288]uint32
 	distSymbols [32]uint32
@@ -143,13 +144,18 @@ func widen(tab []uint32, n uint) {
 }
 
 // build fills tab with the decoding table of a prefix code and returns the
-// number of its index bits, at most tableBits. It accepts what compress/flate
-// accepts: complete codes, and codes of a single symbol of one bit.
+// number of its index bits, at most tableBits. lens has a multiple of eight
+// elements of at most 15. It accepts what compress/flate accepts: complete
+// codes, codes of a single symbol of one bit, and codes without symbols, which
+// decode nothing.
 func (f *Inflater) build(tab []uint32, lens []uint8, symbols []uint32, tableBits uint) (uint, bool) {
-	var count, offset [17]uint32
-	for _, n := range lens {
-		count[n&15]++
+	var count [16]uint32
+	for i := 0; i+8 <= len(lens); i += 8 {
+		for w := binary.LittleEndian.Uint64(lens[i:]); w != 0; w >>= 8 {
+			count[w&15]++
+		}
 	}
+	count[0] = 0
 	longest := uint(15)
 	for longest > 0 && count[longest] == 0 {
 		longest--
@@ -158,18 +164,7 @@ func (f *Inflater) build(tab []uint32, lens []uint8, symbols []uint32, tableBits
 		tab[0] = isSpecial | isBad | 1
 		return 0, true
 	}
-	used := uint32(0)
-	offset[1] = 0
-	for n := uint(1); n <= longest; n++ {
-		offset[n+1] = offset[n] + count[n]
-		used = used<<1 + count[n]
-	}
-	for s, n := range lens {
-		if n != 0 {
-			f.sorted[offset[n&15]%288] = uint16(s)
-			offset[n&15]++
-		}
-	}
+	used := f.sort(lens, &count, longest)
 	if used != 1<<longest {
 		if used != 1 || longest != 1 {
 			return 0, false
@@ -181,25 +176,45 @@ func (f *Inflater) build(tab []uint32, lens []uint8, symbols []uint32, tableBits
 	return f.fill(tab, symbols, &count, longest, tableBits)
 }
 
-func entry(symbol uint32, n uint) uint32 {
-	if symbol&(isLiteral|isSpecial) != 0 {
-		return symbol | uint32(n)
+// sort puts the symbols that have a code into f.sorted, by length and value,
+// and returns how much of the code space they use, of 1<<longest.
+func (f *Inflater) sort(lens []uint8, count *[16]uint32, longest uint) uint32 {
+	var offset [16]uint32
+	used, sum := uint32(0), uint32(0)
+	for n := uint(1); n <= longest; n++ {
+		offset[n&15] = sum
+		sum += count[n&15]
+		used = used<<1 + count[n&15]
 	}
-	return symbol + uint32(n)<<8 + uint32(n)
+	for i := 0; i+8 <= len(lens); i += 8 {
+		s := uint16(i)
+		for w := binary.LittleEndian.Uint64(lens[i:]); w != 0; w >>= 8 {
+			if n := w & 15; n != 0 {
+				f.sorted[offset[n]&511] = s
+				offset[n]++
+			}
+			s++
+		}
+	}
+	return used
 }
+
+// entry is the table entry of a symbol whose code has n bits. Bits 8-11 mean
+// nothing to literals and special entries.
+func entry(symbol uint32, n uint) uint32 { return symbol + uint32(n)*0x101 }
 
 // fill writes the table of a complete code: codes in order of their length,
 // bit-reversed as deflate sends them, the table doubled each time they grow.
-func (f *Inflater) fill(tab, symbols []uint32, count *[17]uint32, longest, tableBits uint) (uint, bool) {
+func (f *Inflater) fill(tab, symbols []uint32, count *[16]uint32, longest, tableBits uint) (uint, bool) {
 	tableBits = min(tableBits, longest)
-	var code uint32
 	n := uint(1)
-	size := 2
-	next := 0
+	for count[n&15] == 0 {
+		n++
+	}
+	code, next, size := uint32(0), uint32(0), 1<<min(n, tableBits)
 	for ; n <= tableBits; n++ {
-		for range count[n] {
-			tab[code] = entry(symbols[f.sorted[next]], n)
-			next++
+		for end := next + count[n&15]; next < end; next++ {
+			tab[code] = entry(symbols[f.sorted[next&511]], n)
 			code = increment(code, n)
 		}
 		if n < tableBits {
@@ -210,34 +225,45 @@ func (f *Inflater) fill(tab, symbols []uint32, count *[17]uint32, longest, table
 	if longest <= tableBits {
 		return tableBits, true
 	}
-	mask := uint32(1)<<tableBits - 1
-	start, end := 0, 1<<tableBits
+	return tableBits, f.subtables(tab, symbols, count, layout{n, longest, tableBits, code, next})
+}
+
+// layout says where a table that is being filled stands.
+type layout struct {
+	n, longest, tableBits uint   // bits of the code, of the longest one, of the main table's index
+	code, next            uint32 // the next code, and its symbol in the order of codes
+}
+
+// subtables writes the tables of codes longer than the main table's index,
+// behind the main table: one for all codes with the same low bits.
+func (f *Inflater) subtables(tab, symbols []uint32, count *[16]uint32, l layout) bool {
+	mask := uint32(1)<<l.tableBits - 1
+	start, end := 0, 1<<l.tableBits
 	prefix := ^uint32(0)
-	for ; n <= longest; n++ {
-		for left := count[n]; left > 0; left-- {
-			if code&mask != prefix {
-				prefix = code & mask
-				sub := n - tableBits
-				for room := left; room < 1<<sub && tableBits+sub < longest; {
+	for n := l.n; n <= l.longest; n++ {
+		for left := count[n&15]; left > 0; left-- {
+			if l.code&mask != prefix {
+				prefix = l.code & mask
+				sub := n - l.tableBits
+				for room := left; room < 1<<sub && l.tableBits+sub < l.longest; {
 					sub++
-					room = room<<1 + count[tableBits+sub]
+					room = room<<1 + count[(l.tableBits+sub)&15]
 				}
-				start = end
-				end += 1 << sub
+				start, end = end, end+1<<sub
 				if end > len(tab) {
-					return 0, false
+					return false
 				}
-				tab[prefix] = uint32(start)<<16 | isSpecial | isSubtable | uint32(sub)<<8 | uint32(tableBits)
+				tab[prefix] = uint32(start)<<16 | isSpecial | isSubtable | uint32(sub)<<8 | uint32(l.tableBits)
 			}
-			e := entry(symbols[f.sorted[next]], n-tableBits)
-			next++
-			for i := start + int(code>>tableBits); i < end; i += 1 << (n - tableBits) {
+			e := entry(symbols[f.sorted[l.next&511]], n-l.tableBits)
+			l.next++
+			for i := start + int(l.code>>l.tableBits); i < end; i += 1 << (n - l.tableBits) {
 				tab[i] = e
 			}
-			code = increment(code, n)
+			l.code = increment(l.code, n)
 		}
 	}
-	return tableBits, true
+	return true
 }
 
 // increment adds one to a bit-reversed code of n bits.

@@ -1,8 +1,11 @@
 package pack
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
+	"runtime"
+	"sync"
 )
 
 // link puts the objects in order of their offset, and finds for each delta its
@@ -30,8 +33,8 @@ func (p *Pack) link() error {
 	}
 	p.fillBuckets()
 	p.kinds, p.base = make([]Kind, n), make([]int32, n)
-	for i := range n {
-		p.kinds[i], p.base[i] = p.readBase(i)
+	if err := p.readHeaders(); err != nil {
+		return err
 	}
 	p.children()
 	order := p.resolve()
@@ -94,6 +97,40 @@ func (p *Pack) at(o uint64) int {
 		}
 	}
 	return -1
+}
+
+// readHeaders finds type and base of all entries, with all processors: most of
+// the time goes into waiting for memory.
+func (p *Pack) readHeaders() error {
+	parts := max(min(runtime.GOMAXPROCS(0), len(p.kinds)/4096), 1)
+	errs := make([]error, parts)
+	var all sync.WaitGroup
+	for k := range parts {
+		all.Go(func() {
+			errs[k] = p.guard(func() error {
+				p.readPart(len(p.kinds)*k/parts, len(p.kinds)*(k+1)/parts)
+				return nil
+			})
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// readPart is readHeaders for the entries from start to end. A pack is large,
+// and headers are far apart: reading the first bytes of many in a row lets the
+// processor wait for all of them at once.
+func (p *Pack) readPart(start, end int) {
+	const batch = 64
+	for ; start < end; start += batch {
+		stop := min(start+batch, end)
+		for i := start; i < stop; i++ {
+			p.kinds[i] = Kind(p.data[p.offsets[i]])
+		}
+		for i := start; i < stop; i++ {
+			p.kinds[i], p.base[i] = p.readBase(i)
+		}
+	}
 }
 
 // readBase returns the type of entry i and the base it names. An entry that

@@ -106,14 +106,21 @@ func (p *Pack) checkHeader() error {
 	return nil
 }
 
+// mapped maps the file at path until Close.
 func (p *Pack) mapped(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for ever
+		return nil, fmt.Errorf("%w: %s is not a regular file", ErrCorrupt, path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
+	if info, err = f.Stat(); err != nil {
 		return nil, err
 	}
 	size := int(info.Size())

@@ -25,7 +25,7 @@ func (p *Pack) inflate(f *Inflater, buffers *pool, i int, e *packed) ([]byte, er
 		return nil, err
 	}
 	dst := buffers.get(int(e.size))
-	if _, err := f.Zlib(dst, e.body, p.index.crcs == nil); err != nil {
+	if err := p.stream(f, dst, i, e); err != nil {
 		buffers.put(dst)
 		return nil, err
 	}
@@ -38,8 +38,18 @@ func (p *Pack) inflateInto(f *Inflater, dst []byte, i int, e *packed) ([]byte, e
 		return dst, err
 	}
 	dst = grow(dst, int(e.size))
-	_, err := f.Zlib(dst, e.body, p.index.crcs == nil)
-	return dst, err
+	return dst, p.stream(f, dst, i, e)
+}
+
+// stream reads the stream of entry i into dst. The inflater gets to see what
+// follows the entry, too: with bytes to spare it is faster.
+func (p *Pack) stream(f *Inflater, dst []byte, i int, e *packed) error {
+	start := p.offsets[i+1] - uint64(len(e.body))
+	n, err := f.Zlib(dst, p.data[start:], p.index.crcs == nil)
+	if err == nil && n > len(e.body) {
+		err = errCut
+	}
+	return err
 }
 
 // check compares entry i with its CRC-32, if the index has one, and the size
@@ -79,7 +89,7 @@ func (f *Inflater) Zlib(dst, src []byte, check bool) (int, error) {
 	}
 	n += 2
 	if len(src)-n < 4 {
-		return 0, fmt.Errorf("%w: the zlib stream is cut off", ErrCorrupt)
+		return 0, errCut
 	}
 	if check && adler32.Checksum(dst) != binary.BigEndian.Uint32(src[n:]) {
 		return 0, fmt.Errorf("%w: wrong Adler-32", ErrCorrupt)
@@ -119,6 +129,7 @@ func undelta(buffers *pool, base, delta []byte, spans *[][2]int, maxSize int64) 
 const trusted = 1 << 20
 
 var (
+	errCut       = fmt.Errorf("%w: the zlib stream is cut off", ErrCorrupt)
 	errCRC       = fmt.Errorf("%w: wrong CRC-32", ErrCorrupt)
 	errDeltaBase = fmt.Errorf("%w delta: its base has another size", ErrCorrupt)
 	errNoBase    = errors.New("its base is not in the pack, or its delta chain has no end")
