@@ -47,6 +47,17 @@ func (c Confidence) String() string {
 // MarshalText makes a Confidence a word in JSON.
 func (c Confidence) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
+// UnmarshalText reads the word; one that is not known becomes the zero value.
+func (c *Confidence) UnmarshalText(text []byte) error {
+	*c = 0
+	for known := Unverified; known <= Verified; known++ {
+		if known.String() == string(text) {
+			*c = known
+		}
+	}
+	return nil
+}
+
 // Source says where the bytes of a [Place] were read from.
 type Source string
 
@@ -58,6 +69,8 @@ const (
 	WorkTree    Source = "worktree"    // a file of a repository's work tree
 	File        Source = "file"        // a file that belongs to no repository
 	Stream      Source = "stdin"       // standard input
+	Pushed      Source = "push"        // a blob, commit or tag that a push added
+	Dropped     Source = "dropped"     // one that a force push took away; it can still be had by its name
 )
 
 // Place is where a token stands. Fields that do not apply are zero: a file has
@@ -66,20 +79,20 @@ const (
 // Paths, names and messages come from strangers and may hold any bytes; who
 // prints them escapes them.
 type Place struct {
-	Repository string // path or URL as the user named it; "" when there is none
-	Source     Source
-	Commit     string // hex name of the commit that brought it in
-	Object     string // hex name of the blob
-	Path       string // slash-separated, relative to the repository or the folder
-	Line       int    // from 1
-	Column     int    // from 1, in bytes
-	EndLine    int    // line of the last byte, from 1
-	EndColumn  int    // column after the last byte, from 1 (exclusive, as SARIF counts)
-	URL        string // permalink pinned to Commit, "" when the host is not known
-	Author     string
-	Email      string
-	Time       time.Time // author time
-	Subject    string    // first line of the commit message
+	Repository string    `json:"repository,omitempty"` // path or URL as the user named it, or a push's "owner/name"; "" when there is none
+	Source     Source    `json:"source"`
+	Commit     string    `json:"commit,omitempty"`     // hex name of the commit that brought it in
+	Object     string    `json:"object,omitempty"`     // hex name of the blob
+	Path       string    `json:"path,omitempty"`       // slash-separated, relative to the repository or the folder
+	Line       int       `json:"line,omitempty"`       // from 1
+	Column     int       `json:"column,omitempty"`     // from 1, in bytes
+	EndLine    int       `json:"end_line,omitempty"`   // line of the last byte, from 1
+	EndColumn  int       `json:"end_column,omitempty"` // column after the last byte, from 1 (exclusive, as SARIF counts)
+	URL        string    `json:"url,omitempty"`        // permalink pinned to Commit, "" when the host is not known
+	Author     string    `json:"author,omitempty"`
+	Email      string    `json:"email,omitempty"`
+	Time       time.Time `json:"time,omitzero"`     // author time
+	Subject    string    `json:"subject,omitempty"` // first line of the commit message
 }
 
 // Candidate is a token found at a place. It lives in memory only.

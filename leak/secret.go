@@ -60,6 +60,20 @@ func (s Secret) Mask() string {
 	return printable(b[:head]) + "…" + printable(b[len(b)-tail:])
 }
 
+// LastFour returns the last four bytes of the token, by which its owner can tell
+// it from others, or "" if it is so short that four are much of it.
+func (s Secret) LastFour() string {
+	b := s.bytes()
+	if len(b) < 20 {
+		return ""
+	}
+	return printable(b[len(b)-4:])
+}
+
+// Sum returns the token's SHA-256, which [Keyring] turns into digests. It is as
+// secret as a plain digest is: not to be stored or sent.
+func (s Secret) Sum() [sha256.Size]byte { return sha256.Sum256(s.bytes()) }
+
 func printable(b []byte) string {
 	out := make([]byte, len(b))
 	for i, c := range b {
