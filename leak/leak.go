@@ -73,6 +73,17 @@ const (
 	Dropped     Source = "dropped"     // one that a force push took away; it can still be had by its name
 )
 
+// Standing says whether a token that a commit brought in is still at its path.
+// A file that was renamed since counts as gone.
+type Standing string
+
+// The zero value means that it is not known, or that there is no commit.
+const (
+	InHead   Standing = "head"   // the tree of HEAD has it
+	OnBranch Standing = "branch" // HEAD does not, the tip of another branch does
+	Gone     Standing = "gone"   // no tip of a branch has it
+)
+
 // Place is where a token stands. Fields that do not apply are zero: a file has
 // no commit, an object that no commit holds has no path.
 //
@@ -93,6 +104,9 @@ type Place struct {
 	Email      string    `json:"email,omitempty"`
 	Time       time.Time `json:"time,omitzero"`     // author time
 	Subject    string    `json:"subject,omitempty"` // first line of the commit message
+
+	Standing Standing `json:"standing,omitempty"` // whether the token is still at Path
+	Branch   string   `json:"branch,omitempty"`   // the branch that still has it, when Standing is OnBranch
 }
 
 // Candidate is a token found at a place. It lives in memory only.
