@@ -2,6 +2,7 @@ package detectors
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 )
 
@@ -13,15 +14,6 @@ import (
 // A run of equal or of successive characters counts from this length on; a
 // body of which half is such runs is a placeholder.
 const longRun = 4
-
-// stopWords stand in placeholders. Each has at least five letters, so that
-// random tokens do not hold them.
-var stopWords = [...]string{
-	"example", "xxxxx", "placeholder", "changeme", "replace", "redacted", "dummy",
-	"sample", "password", "insert", "yourkey", "your_", "your-", "mytoken", "foobar",
-	"qwerty", "asdfgh", "lorem", "fixme", "deadbeef", "deaddead", "cafebabe", "notreal",
-	"invalid", "secretkey", "fakefake", "testtest",
-}
 
 // placeholder reports whether body is one that a person made up.
 func placeholder(body []byte) bool {
@@ -67,14 +59,20 @@ func periodic(body []byte) bool {
 	return false
 }
 
-// hasStopWord looks for the stop words in any case.
+// hasStopWord looks, in any case, for words that stand in placeholders. Each
+// has at least five letters, so that random tokens do not hold them.
 func hasStopWord(body []byte) bool {
 	var buf [256]byte
 	lower := buf[:0]
 	for _, c := range body[:min(len(body), len(buf))] {
 		lower = append(lower, lowerByte(c))
 	}
-	for _, w := range stopWords {
+	for _, w := range [...]string{
+		"example", "xxxxx", "placeholder", "changeme", "replace", "redacted", "dummy",
+		"sample", "password", "insert", "yourkey", "your_", "your-", "mytoken", "foobar",
+		"qwerty", "asdfgh", "lorem", "fixme", "deadbeef", "deaddead", "cafebabe", "notreal",
+		"invalid", "secretkey", "fakefake", "testtest",
+	} {
 		if bytes.Contains(lower, []byte(w)) {
 			return true
 		}
@@ -92,34 +90,33 @@ func lowerByte(c byte) byte {
 // pairs says how common a letter is after another in English names and
 // comments: row and column are the letters, the digit is 6 plus the binary
 // logarithm of how many times more often than chance the pair stands.
-var pairs = [26]string{
-	"46883671625989172989554552", // a
-	"63536320651621641452711171",
-	"84548458508653852668542230",
-	"64478433721644642764543351",
-	"85886764524779566999466851", // e
-	"73556732800753740665812230",
-	"43528435601436731575422211",
-	"81249211702342630536411021",
-	"56776671213879861678161506", // i
-	"30014000101010310041300000",
-	"52337241500324331343312010",
-	"73479542813834841476733161",
-	"85358222603463771365621120",
-	"84888683816546842389663151",
-	"65875652615779770978766311", // o
-	"82548434604632861757642140",
-	"10111011100100011220600010",
-	"84669673805568841977753261",
-	"73749357805554763579735282",
-	"84659649813654771977834572",
-	"55647641800769361877111301", // u
-	"82428311500332422333122101",
-	"62334215600224530652113100",
-	"54445511400232361336221220",
-	"22323211300455270477212011",
-	"20006010200001200010100112",
-}
+const pairs = "" +
+	"46883671625989172989554552" + // a
+	"63536320651621641452711171" +
+	"84548458508653852668542230" +
+	"64478433721644642764543351" +
+	"85886764524779566999466851" + // e
+	"73556732800753740665812230" +
+	"43528435601436731575422211" +
+	"81249211702342630536411021" +
+	"56776671213879861678161506" + // i
+	"30014000101010310041300000" +
+	"52337241500324331343312010" +
+	"73479542813834841476733161" +
+	"85358222603463771365621120" +
+	"84888683816546842389663151" +
+	"65875652615779770978766311" + // o
+	"82548434604632861757642140" +
+	"10111011100100011220600010" +
+	"84669673805568841977753261" +
+	"73749357805554763579735282" +
+	"84659649813654771977834572" +
+	"55647641800769361877111301" + // u
+	"82428311500332422333122101" +
+	"62334215600224530652113100" +
+	"54445511400232361336221220" +
+	"22323211300455270477212011" +
+	"20006010200001200010100112"
 
 // wordy reports whether the letters of body follow each other as in words and
 // not as by chance: then body is somebody's identifier. Names have about two a
@@ -134,7 +131,7 @@ func wordy(body []byte) bool {
 		a, b := lowerByte(body[i-1])-'a', lowerByte(body[i])-'a'
 		if a < 26 && b < 26 {
 			n++
-			score += int(pairs[a][b]-'0') - 6
+			score += int(pairs[int(a)*26+int(b)]-'0') - 6
 		}
 	}
 	return n >= 12 && 2*score > n+28 && 3*n > len(body)
@@ -212,12 +209,20 @@ func leastEntropy(body []byte) float64 {
 	return 0.58 * log
 }
 
-// rejectKinds are the bodies that a format's reject key can rule out.
-var rejectKinds = map[string]func(body []byte) bool{
-	"hex":         isHex,
-	"digest":      isDigest,
-	"single-case": isSingleCase,
-	"path":        isPath,
+// rejectKind returns what recognizes the bodies that a format's reject key can
+// rule out.
+func rejectKind(name string) (func(body []byte) bool, error) {
+	switch name {
+	case "hex":
+		return isHex, nil
+	case "digest":
+		return isDigest, nil
+	case "single-case":
+		return isSingleCase, nil
+	case "path":
+		return isPath, nil
+	}
+	return nil, fmt.Errorf("reject %q is not known; use digest, hex, path or single-case", clip(name))
 }
 
 // isHex reports whether body is nothing but hexadecimal digits.

@@ -24,28 +24,31 @@ type Checksum struct {
 	Escaped  bool     `toml:"escaped"`  // "\=" and "%3D" stand for "=" before the sum is computed
 }
 
-// families are the checksums that formats can name.
-var families = map[string]func(c *Checksum) (sum, error){
-	"crc32":               compileText,
-	"crc32c":              compileText,
-	"adler32":             compileText,
-	"sha256":              compileText,
-	"xor":                 compileText,
-	"marvin32":            compileText,
-	"marvin32-key":        compileKey,
-	"cask":                compileCask,
-	"azure-devops-legacy": compileADO,
-	"bech32":              func(*Checksum) (sum, error) { return bech32Sum{}, nil },
-	"base58check":         func(*Checksum) (sum, error) { return base58Sum{}, nil },
-	"nats-nkey":           func(*Checksum) (sum, error) { return nkeySum{}, nil },
-	"xata":                func(c *Checksum) (sum, error) { return xataSum{after: c.After}, nil },
+// families returns the checksums that formats can name.
+func families() map[string]func(c *Checksum) (sum, error) {
+	return map[string]func(c *Checksum) (sum, error){
+		"crc32":               compileText,
+		"crc32c":              compileText,
+		"adler32":             compileText,
+		"sha256":              compileText,
+		"xor":                 compileText,
+		"marvin32":            compileText,
+		"marvin32-key":        compileKey,
+		"cask":                compileCask,
+		"azure-devops-legacy": compileADO,
+		"bech32":              func(*Checksum) (sum, error) { return bech32Sum{}, nil },
+		"base58check":         func(*Checksum) (sum, error) { return base58Sum{}, nil },
+		"nats-nkey":           func(*Checksum) (sum, error) { return nkeySum{}, nil },
+		"xata":                func(c *Checksum) (sum, error) { return xataSum{after: c.After}, nil },
+	}
 }
 
 // compile turns c into what tests and makes sums, or says what to change.
 func (c *Checksum) compile() (sum, error) {
-	make, ok := families[c.Family]
+	known := families()
+	make, ok := known[c.Family]
 	if !ok {
-		return nil, fmt.Errorf("family %q is not known; use %s", clip(c.Family), orList(keysOf(families)))
+		return nil, fmt.Errorf("family %q is not known; use %s", clip(c.Family), orList(keysOf(known)))
 	}
 	return make(c)
 }

@@ -95,8 +95,8 @@ func (f *Format) listed(token []byte) bool {
 // placeholder, varied enough, and none of the kinds that f rejects.
 func (f *Format) plausible(token []byte, p *proof) bool {
 	body := p.body(token)
-	for _, kind := range f.Reject {
-		if rejectKinds[kind](body) {
+	for _, reject := range p.rejects {
+		if reject(body) {
 			return false
 		}
 	}

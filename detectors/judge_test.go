@@ -84,10 +84,14 @@ func TestJudgeRejectKinds(t *testing.T) {
 		{"single-case", "q7zt0lwbf4vn9rxkc2hs6ypjd8gm1ua3te5o"},
 		{"path", "src/main/java/com/acme/Widget"},
 	} {
-		if !rejectKinds[c.kind]([]byte(c.body)) {
+		reject, err := rejectKind(c.kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reject([]byte(c.body)) {
 			t.Errorf("%s does not rule its example out", c.kind)
 		}
-		if rejectKinds[c.kind]([]byte(body36)) {
+		if reject([]byte(body36)) {
 			t.Errorf("%s rules a random body out", c.kind)
 		}
 	}

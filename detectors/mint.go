@@ -71,7 +71,7 @@ func NewMinter(f Format) (*Minter, error) {
 		return nil, fmt.Errorf("detectors: minting %s: the pattern is not RE2", f.ID)
 	}
 	f.proof = p
-	return &Minter{f: f, proof: p, tree: tree, match: match, maker: makers[f.Structure],
+	return &Minter{f: f, proof: p, tree: tree, match: match, maker: makers()[f.Structure],
 		classes: make(map[*syntax.Regexp]string)}, nil
 }
 

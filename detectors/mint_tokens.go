@@ -9,33 +9,35 @@ import (
 	"strings"
 )
 
-// makers make up tokens of the structures that chance does not meet. Each is
-// the inverse of the check of the same name in structures.
-var makers = map[string]func(m *Minter, r *rand.Rand) []byte{
-	"aws-bedrock":      makeBedrock,
-	"azure-devops-jwt": makeAzureDevOpsJWT,
-	"bitbucket-dc":     makeBitbucketDC,
-	"cask":             makeCask,
-	"discord":          makeDiscord,
-	"fly-macaroon":     makeFly,
-	"github-jwt":       makeGitHubJWT,
-	"gitlab-routable":  makeRoutable,
-	"grafana-cloud":    makeGrafanaCloud,
-	"grafana-legacy":   makeGrafanaLegacy,
-	"jfrog-reference":  makeJFrog,
-	"jira-dc":          makeJiraDC,
-	"jwt":              makeJWT,
-	"mapbox":           makeMapbox,
-	"onepassword":      makeOnePassword,
-	"pem":              makePEM,
-	"pkcs12":           makePKCS12,
-	"putty":            makePuTTY,
-	"pypi":             makePyPI,
-	"sas-signature":    makeSAS,
-	"sentry-org":       makeSentry,
-	"url-userinfo":     makeURL,
-	"vault-batch":      makeVaultBatch,
-	"vault-service":    makeVaultService,
+// makers returns what makes up tokens of the structures that chance does not
+// meet. Each is the inverse of the check of the same name in structures.
+func makers() map[string]func(m *Minter, r *rand.Rand) []byte {
+	return map[string]func(m *Minter, r *rand.Rand) []byte{
+		"aws-bedrock":      makeBedrock,
+		"azure-devops-jwt": makeAzureDevOpsJWT,
+		"bitbucket-dc":     makeBitbucketDC,
+		"cask":             makeCask,
+		"discord":          makeDiscord,
+		"fly-macaroon":     makeFly,
+		"github-jwt":       makeGitHubJWT,
+		"gitlab-routable":  makeRoutable,
+		"grafana-cloud":    makeGrafanaCloud,
+		"grafana-legacy":   makeGrafanaLegacy,
+		"jfrog-reference":  makeJFrog,
+		"jira-dc":          makeJiraDC,
+		"jwt":              makeJWT,
+		"mapbox":           makeMapbox,
+		"onepassword":      makeOnePassword,
+		"pem":              makePEM,
+		"pkcs12":           makePKCS12,
+		"putty":            makePuTTY,
+		"pypi":             makePyPI,
+		"sas-signature":    makeSAS,
+		"sentry-org":       makeSentry,
+		"url-userinfo":     makeURL,
+		"vault-batch":      makeVaultBatch,
+		"vault-service":    makeVaultService,
+	}
 }
 
 // randomBytes returns n random bytes.

@@ -211,11 +211,6 @@ func (f *Format) validateBody() error {
 	if !(f.MinEntropy <= 8) { // not a number, too
 		return errors.New("min_entropy is in bits a byte: at most 8")
 	}
-	for _, kind := range f.Reject {
-		if _, ok := rejectKinds[kind]; !ok {
-			return fmt.Errorf("reject %q is not known; use %s", clip(kind), orList(keysOf(rejectKinds)))
-		}
-	}
 	for _, sum := range f.Examples {
 		if b, err := hex.DecodeString(sum); err != nil || len(b) != 32 {
 			return errors.New("every entry of examples must be a SHA-256 in hex")

@@ -19,10 +19,11 @@ type sum interface {
 // proof is what of a format is worked out once: its checksum, its structure,
 // and where the bodies of its tokens begin.
 type proof struct {
-	sum       sum                     // nil: none
-	structure func(token []byte) bool // nil: none
-	heads     []string                // what tokens begin with, longest first
-	fold      bool                    // heads are matched in any case
+	sum       sum                      // nil: none
+	structure func(token []byte) bool  // nil: none
+	rejects   []func(body []byte) bool // any of which rules a body out
+	heads     []string                 // what tokens begin with, longest first
+	fold      bool                     // heads are matched in any case
 }
 
 // prepare works out what judge needs, so that it need not do so for each
@@ -46,11 +47,19 @@ func (f *Format) compileProof() (*proof, error) {
 		p.sum = s
 	}
 	if f.Structure != "" {
-		s, ok := structures[f.Structure]
+		known := structures()
+		s, ok := known[f.Structure]
 		if !ok {
-			return nil, fmt.Errorf("structure %q is not known; use %s", clip(f.Structure), orList(keysOf(structures)))
+			return nil, fmt.Errorf("structure %q is not known; use %s", clip(f.Structure), orList(keysOf(known)))
 		}
 		p.structure = s
+	}
+	for _, kind := range f.Reject {
+		reject, err := rejectKind(kind)
+		if err != nil {
+			return nil, err
+		}
+		p.rejects = append(p.rejects, reject)
 	}
 	p.heads, p.fold = headsOf(f.Pattern)
 	return p, nil

@@ -7,36 +7,38 @@ import (
 	"strings"
 )
 
-// structures are the checks that formats can name: each reports whether a
+// structures returns the checks that formats can name: each reports whether a
 // token is built as its issuer builds them. All are pure, take time and memory
 // linear in the token, and accept any bytes.
-var structures = map[string]func(token []byte) bool{
-	"aws-key-id":       awsKeyID,
-	"aws-bedrock":      awsBedrock,
-	"azure-devops-jwt": azureDevOpsJWT,
-	"bitbucket-dc":     bitbucketDC,
-	"cask":             caskStructure,
-	"discord":          discord,
-	"fly-macaroon":     flyMacaroon,
-	"github-jwt":       githubJWT,
-	"gitlab-routable":  gitlabRoutable,
-	"grafana-cloud":    grafanaCloud,
-	"grafana-legacy":   grafanaLegacy,
-	"jfrog-api-key":    jfrogAPIKey,
-	"jfrog-reference":  jfrogReference,
-	"jira-dc":          jiraDC,
-	"jwt":              isJWT,
-	"mapbox":           mapbox,
-	"onepassword":      onePassword,
-	"pem":              isPEM,
-	"pkcs12":           isPKCS12,
-	"putty":            isPuTTY,
-	"pypi":             isPyPI,
-	"sas-signature":    sasSignature,
-	"sentry-org":       sentryOrg,
-	"url-userinfo":     urlUserinfo,
-	"vault-batch":      vaultBatch,
-	"vault-service":    vaultService,
+func structures() map[string]func(token []byte) bool {
+	return map[string]func(token []byte) bool{
+		"aws-key-id":       awsKeyID,
+		"aws-bedrock":      awsBedrock,
+		"azure-devops-jwt": azureDevOpsJWT,
+		"bitbucket-dc":     bitbucketDC,
+		"cask":             caskStructure,
+		"discord":          discord,
+		"fly-macaroon":     flyMacaroon,
+		"github-jwt":       githubJWT,
+		"gitlab-routable":  gitlabRoutable,
+		"grafana-cloud":    grafanaCloud,
+		"grafana-legacy":   grafanaLegacy,
+		"jfrog-api-key":    jfrogAPIKey,
+		"jfrog-reference":  jfrogReference,
+		"jira-dc":          jiraDC,
+		"jwt":              isJWT,
+		"mapbox":           mapbox,
+		"onepassword":      onePassword,
+		"pem":              isPEM,
+		"pkcs12":           isPKCS12,
+		"putty":            isPuTTY,
+		"pypi":             isPyPI,
+		"sas-signature":    sasSignature,
+		"sentry-org":       sentryOrg,
+		"url-userinfo":     urlUserinfo,
+		"vault-batch":      vaultBatch,
+		"vault-service":    vaultService,
+	}
 }
 
 // decodeBase64 decodes text in either alphabet, with or without padding.
@@ -79,13 +81,15 @@ func awsBedrock(token []byte) bool {
 // itself: of its secret, B for 32 bytes and C for 64, and of its provider's
 // data, A for none and so on, in units of four characters.
 func caskStructure(token []byte) bool {
-	mark := map[byte]int{'B': 44, 'C': 88}
-	for size, at := range mark {
-		if len(token) < at+20 || string(token[at:at+5]) != "QJJQA" || token[at+5] != size {
-			continue
+	for _, secret := range []struct {
+		size byte
+		at   int // where the mark stands
+	}{{'B', 44}, {'C', 88}} {
+		at := secret.at
+		if len(token) >= at+20 && string(token[at:at+5]) == "QJJQA" && token[at+5] == secret.size {
+			data := 4 * (int(token[at+6]) - 'A')
+			return len(token) == at+20+data
 		}
-		data := 4 * int(token[at+6]-'A')
-		return len(token) == at+20+data
 	}
 	return false
 }

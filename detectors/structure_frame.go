@@ -197,8 +197,13 @@ func packSize(tag byte, raw *[]byte) (size, inner int, ok bool) {
 	case tag >= 0xcc && tag <= 0xd3: // numbers of 1, 2, 4 and 8 bytes
 		return 1 << (tag & 3), 0, true
 	}
-	lengths := map[byte]int{0xc4: 1, 0xc5: 2, 0xd9: 1, 0xda: 2, 0xdc: 2, 0xde: 2}
-	n := lengths[tag]
+	n := 0 // bytes of the length
+	switch tag {
+	case 0xc4, 0xd9:
+		n = 1
+	case 0xc5, 0xda, 0xdc, 0xde:
+		n = 2
+	}
 	if n == 0 || n > len(*raw) {
 		return 0, 0, false
 	}

@@ -77,13 +77,13 @@ func TestMintedStructures(t *testing.T) {
 		}
 		byStructure[f.Structure] = token
 	}
-	for name := range structures {
+	for name := range structures() {
 		if byStructure[name] == nil {
 			t.Errorf("no built-in format has structure %s", name)
 		}
 	}
 	related := []string{"jwt", "azure-devops-jwt", "aws-key-id", "jira-dc", "bitbucket-dc"}
-	for name, check := range structures {
+	for name, check := range structures() {
 		for other, token := range byStructure {
 			if name == other && !check(token) {
 				t.Errorf("%s: refuses its own", name)
@@ -353,7 +353,7 @@ func FuzzStructures(f *testing.F) {
 			return
 		}
 		keep := bytes.Clone(token)
-		for name, check := range structures {
+		for name, check := range structures() {
 			check(token)
 			if !bytes.Equal(token, keep) {
 				t.Fatalf("%s changed the token", name)
@@ -362,7 +362,7 @@ func FuzzStructures(f *testing.F) {
 		// Behind their prefixes, so that what they decode is reached.
 		raw := urlText(token)
 		for _, prefix := range []string{"pypi-", "hvs.", "hvb.", "glc_", "ops_", "sntrys_", "glpat-", "ABSK", "BBDC-", "fm2_"} {
-			for _, check := range structures {
+			for _, check := range structures() {
 				check([]byte(prefix + raw))
 			}
 		}

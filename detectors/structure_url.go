@@ -21,27 +21,24 @@ func urlUserinfo(token []byte) bool {
 	return !exampleHost(string(bytes.ToLower(host))) && realPassword(password, user)
 }
 
-// exampleDomains are names that manuals and tests use.
-var exampleDomains = [...]string{
-	"example", "test", "invalid", "localhost", "local", "internal", "lan",
-	"example.com", "example.org", "example.net", "example.edu", "domain.com", "domain.tld",
-	"company.com", "foo.com", "bar.com", "host.com", "site.com", "server.com", "abc.com",
-	"google.com",
-}
-
-// hostWords in a host say that it stands for another.
-var hostWords = [...]string{"example", "dummy", "fake", "yourhost", "your-", "mydomain", "yourdomain", "myhost", "hostname", "placeholder", "localhost"}
-
 // exampleHost reports whether host is reserved for examples, this machine, or
 // a name that stands for a host.
 func exampleHost(host string) bool {
 	host = strings.TrimRight(host, ".")
-	for _, domain := range exampleDomains {
+	for _, domain := range [...]string{
+		"example", "test", "invalid", "localhost", "local", "internal", "lan",
+		"example.com", "example.org", "example.net", "example.edu", "domain.com", "domain.tld",
+		"company.com", "foo.com", "bar.com", "host.com", "site.com", "server.com", "abc.com",
+		"google.com",
+	} {
 		if host == domain || strings.HasSuffix(host, "."+domain) {
 			return true
 		}
 	}
-	for _, word := range hostWords {
+	for _, word := range [...]string{
+		"example", "dummy", "fake", "yourhost", "your-", "mydomain", "yourdomain", "myhost",
+		"hostname", "placeholder", "localhost",
+	} {
 		if strings.Contains(host, word) {
 			return true
 		}
@@ -51,12 +48,6 @@ func exampleHost(host string) bool {
 	return strings.HasPrefix(host, "127.") || strings.HasPrefix(host, "0.0.0.0") || !strings.Contains(host, ".")
 }
 
-// passwordWords in a short password say that it is made up.
-var passwordWords = [...]string{
-	"pass", "sword", "secret", "token", "user", "test", "hunter", "admin", "foo", "bar", "xxx", "key",
-	"1234", "abcd", "cred", "login", "value", "letmein", "welcome", "root", "guest", "qwer",
-}
-
 // realPassword reports whether a password is long and varied enough to be one,
 // and holds no variable, no word that stands for a password, and not the user.
 func realPassword(password, user []byte) bool {
@@ -64,13 +55,24 @@ func realPassword(password, user []byte) bool {
 	if !ok || len(password) < 8 || bytes.ContainsAny(password, "<>{}[]()*$|^\\\"'`,;% \x00") || bytes.EqualFold(password, user) {
 		return false
 	}
-	low, plain := bytes.ToLower(password), plainLetters(password)
-	for _, word := range passwordWords {
-		if len(password) < 20 && (bytes.Contains(low, []byte(word)) || bytes.Contains(plain, []byte(word))) {
-			return false
-		}
+	if len(password) < 20 && namesItself(password) {
+		return false
 	}
 	return mixed(password) && entropy(password) >= 2.75 && !placeholder(password)
+}
+
+// namesItself reports whether a password holds a word that says it is made up.
+func namesItself(password []byte) bool {
+	low, plain := bytes.ToLower(password), plainLetters(password)
+	for _, word := range [...]string{
+		"pass", "sword", "secret", "token", "user", "test", "hunter", "admin", "foo", "bar", "xxx", "key",
+		"1234", "abcd", "cred", "login", "value", "letmein", "welcome", "root", "guest", "qwer",
+	} {
+		if bytes.Contains(low, []byte(word)) || bytes.Contains(plain, []byte(word)) {
+			return true
+		}
+	}
+	return false
 }
 
 // plainLetters lower-cases b and undoes the usual swaps of letters for signs.
