@@ -106,7 +106,7 @@ type Place struct {
 	Subject    string    `json:"subject,omitempty"` // first line of the commit message
 
 	Standing Standing `json:"standing,omitempty"` // whether the token is still at Path
-	Branch   string   `json:"branch,omitempty"`   // the branch that still has it, when Standing is OnBranch
+	Branch   string   `json:"branch,omitempty"`   // the branch that still has it, when Standing is OnBranch; "refs/stash" for the stash
 }
 
 // Candidate is a token found at a place. It lives in memory only.

@@ -12,6 +12,7 @@ var csvColumns = [...]string{
 	"confidence", "format", "name", "issuer", "token", "secret", "fingerprint",
 	"source", "repository", "commit", "object", "path", "line", "column", "end_line", "end_column",
 	"url", "author", "email", "time", "subject",
+	"standing", "branch",
 }
 
 // renderCSV makes a header and a row a place (RFC 4180, but lines end in LF).
@@ -28,6 +29,7 @@ func renderCSV(fs []Finding, _ Summary, o Options) ([]byte, error) {
 				string(p.Source), p.Repository, p.Commit, p.Object, p.Path,
 				itoa(p.Line), itoa(p.Column), itoa(p.EndLine), itoa(p.EndColumn),
 				p.URL, p.Author, p.Email, stamp(p.Time), p.Subject,
+				string(p.Standing), p.Branch,
 			}))
 		}
 	}

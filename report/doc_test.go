@@ -22,9 +22,9 @@ func TestManualExample(t *testing.T) {
 	example, _, _ := strings.Cut(rest, "```")
 	s := summary()
 	s.Complete, s.Incomplete, s.Files = false, incomplete().Incomplete[:1], 0
-	fs := report.Group([]leak.Candidate{
-		{Format: azure, Confidence: leak.Verified, Secret: leak.NewSecret(token(1, 52)), Place: place(12, "terraform/main.tf", 41, "Mara Lind", 3*day)},
-	})
+	at := place(12, "terraform/main.tf", 41, "Mara Lind", 3*day)
+	at.Standing, at.Branch = leak.OnBranch, "release/4.1"
+	fs := report.Group([]leak.Candidate{{Format: azure, Confidence: leak.Verified, Secret: leak.NewSecret(token(1, 52)), Place: at}})
 	if want := write(t, "json", fs, s, report.Options{}); example != want {
 		t.Errorf("%s has another example; it should be\n%s", manual, want)
 	}

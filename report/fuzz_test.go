@@ -18,6 +18,7 @@ func hostile(path, author, sentence string, line int, secret []byte, seconds int
 	p := leak.Place{
 		Repository: author, Source: leak.History, Commit: author, Object: path, Path: path, Line: line, Column: -line,
 		EndLine: line / 2, EndColumn: line, URL: path, Author: author, Email: path, Time: time.Unix(seconds, 0), Subject: sentence,
+		Standing: leak.OnBranch, Branch: sentence,
 	}
 	q := p
 	q.Commit, q.Source = sentence, leak.Source(sentence)

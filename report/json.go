@@ -76,6 +76,8 @@ type (
 		Email      string      `json:"email,omitempty"`
 		Time       string      `json:"time,omitempty"`
 		Subject    string      `json:"subject,omitempty"`
+		Standing   string      `json:"standing,omitempty"`
+		Branch     string      `json:"branch,omitempty"`
 	}
 )
 
@@ -93,6 +95,7 @@ func toFinding(f Finding, show bool) jsonFinding {
 			Repository: p.Repository, Source: p.Source, Commit: p.Commit, Object: p.Object, Path: p.Path,
 			Line: p.Line, Column: p.Column, EndLine: p.EndLine, EndColumn: p.EndColumn, URL: p.URL,
 			Author: p.Author, Email: p.Email, Time: stamp(p.Time), Subject: p.Subject,
+			Standing: string(p.Standing), Branch: p.Branch,
 		}
 	}
 	return out
@@ -121,12 +124,13 @@ func renderJSON(fs []Finding, s Summary, o Options) ([]byte, error) {
 
 // lines writes a JSON object a line as findings come.
 type lines struct {
-	w              io.Writer
-	show           bool
-	hide           *redactor // every token seen so far
-	tokens, places int
-	err            error
-	closed         bool
+	w      io.Writer
+	show   bool
+	hide   *redactor          // every token seen so far
+	tokens map[[2]string]bool // fingerprints and formats
+	places int
+	err    error
+	closed bool
 }
 
 func (l *lines) Finding(f Finding) error {
@@ -134,7 +138,8 @@ func (l *lines) Finding(f Finding) error {
 		l.hide.cover(f)
 		f = l.hide.finding(f)
 	}
-	l.tokens, l.places = l.tokens+1, l.places+len(f.Places)
+	l.tokens[[2]string{f.Secret.Fingerprint(), f.Format.ID}] = true
+	l.places += len(f.Places)
 	return l.write(struct {
 		Type string `json:"type"`
 		jsonFinding
@@ -149,7 +154,7 @@ func (l *lines) Close(s Summary) error {
 		Type    string `json:"type"`
 		Version int    `json:"version"`
 		jsonSummary
-	}{"summary", schemaVersion, toSummary(s, l.tokens, l.places)})
+	}{"summary", schemaVersion, toSummary(s, len(l.tokens), l.places)})
 	l.closed = true
 	return err
 }

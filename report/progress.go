@@ -30,15 +30,23 @@ func NewProgress(w io.Writer, label string, term Terminal) *Progress {
 	return &Progress{w: w, label: escape(label), term: term}
 }
 
-// Update draws the line: done of total bytes, found tokens, after so long. A
-// total of 0 means that it is not known. Calls within a tenth of a second of
-// the last line drawn, by elapsed, draw nothing.
-func (p *Progress) Update(done, total int64, found int, elapsed time.Duration) {
+// Status is how far a scan is.
+type Status struct {
+	Done, Total int64  // things read, of how many; a Total of 0, or below Done, is not known
+	Things      string // what Done counts, in the plural: "objects"
+	Bytes       int64  // bytes read
+	Found       int64  // tokens found
+	Tracing     bool   // all is read; the commits of what was found are being looked for
+}
+
+// Update draws the line for a scan that has run for elapsed. Calls within a
+// tenth of a second of the last line drawn, by elapsed, draw nothing.
+func (p *Progress) Update(s Status, elapsed time.Duration) {
 	if !p.term.Live || p.drawn && elapsed-p.last < redrawEvery {
 		return
 	}
 	p.drawn, p.last = true, elapsed
-	fmt.Fprint(p.w, "\r"+p.line(done, total, found, elapsed)+"\x1b[K")
+	fmt.Fprint(p.w, "\r"+p.line(s, elapsed)+"\x1b[K")
 }
 
 // Done takes the line away. A later Update draws it again.
@@ -50,28 +58,13 @@ func (p *Progress) Done() {
 }
 
 // line makes the richest line that leaves the last column free.
-func (p *Progress) line(done, total int64, found int, took time.Duration) string {
+func (p *Progress) line(s Status, took time.Duration) string {
 	room := p.term.Width - 1
 	if p.term.Width <= 0 {
 		room = 79
 	}
-	scanning, brief := "scanning "+p.label, "scanning "+clip(p.label, 16)
-	amount := size(done)
-	figures := number(int64(found)) + " found  " + elapsed(took)
-	variants := [][]string{{scanning, amount, figures}, {brief, amount, figures}, {amount, figures}, {figures}}
-	if total > 0 {
-		share := float64(min(done, total)) / float64(total)
-		percent := fmt.Sprintf("%3d %%", int(share*100))
-		long, short := bar(share, barColumns)+" "+percent, bar(share, barColumns/2)+" "+percent
-		amount = ofTotal(min(done, total), total)
-		variants = [][]string{
-			{scanning, long, amount, figures}, {scanning, short, amount, figures},
-			{brief, long, amount, figures}, {brief, short, amount, figures},
-			{short, amount, figures}, {short, figures}, {percent, figures}, {percent},
-		}
-	}
 	text := ""
-	for _, parts := range variants {
+	for _, parts := range p.variants(s, took) {
 		if text = strings.Join(parts, "  "); columns(text) <= room {
 			break
 		}
@@ -79,18 +72,48 @@ func (p *Progress) line(done, total int64, found int, took time.Duration) string
 	return clip(text, room)
 }
 
+// variants are the parts of the line, from the richest to the poorest.
+func (p *Progress) variants(s Status, took time.Duration) [][]string {
+	scanning, brief := "scanning "+p.label, "scanning "+clip(p.label, 16)
+	figures := number(s.Found) + " found  " + elapsed(took)
+	volume := size(s.Bytes)
+	speed := volume + rate(s.Bytes, took)
+	if s.Tracing {
+		const tracing = "looking for the commits of what was found"
+		return [][]string{{scanning, tracing, figures}, {brief, tracing, figures}, {tracing, figures}, {figures}}
+	}
+	if s.Total <= 0 || s.Done > s.Total {
+		things := number(s.Done) + " " + s.Things
+		if s.Done == 0 { // a stream, or the first of large files
+			return [][]string{{scanning, speed, figures}, {brief, speed, figures}, {volume, figures}, {figures}}
+		}
+		return [][]string{
+			{scanning, things, speed, figures}, {brief, things, speed, figures}, {brief, things, volume, figures},
+			{brief, volume, figures}, {volume, figures}, {figures},
+		}
+	}
+	share := float64(s.Done) / float64(s.Total)
+	percent := fmt.Sprintf("%3d %%", int(share*100))
+	long, short := bar(share, barColumns)+" "+percent, bar(share, barColumns/2)+" "+percent
+	things := number(s.Done) + " of " + number(s.Total)
+	named := things + " " + s.Things
+	return [][]string{
+		{scanning, long, named, speed, figures}, {scanning, short, named, speed, figures}, {brief, long, named, speed, figures},
+		{brief, short, named, speed, figures}, {brief, short, things, volume, figures}, {brief, short, volume, figures},
+		{short, volume, figures}, {short, figures}, {percent, figures}, {percent},
+	}
+}
+
+// rate writes ", 2.2 GB/s", or nothing when it is too early to say.
+func rate(bytes int64, took time.Duration) string {
+	if took < redrawEvery || bytes == 0 {
+		return ""
+	}
+	return ", " + size(int64(float64(bytes)/took.Seconds())) + "/s"
+}
+
 // bar draws share, from 0 to 1, over n columns.
 func bar(share float64, n int) string {
 	full := max(0, min(n, int(share*float64(n)+0.5)))
 	return strings.Repeat("█", full) + strings.Repeat("░", n-full)
-}
-
-// ofTotal writes "3.1 of 3.7 GB".
-func ofTotal(done, total int64) string {
-	a, b := size(done), size(total)
-	amount, unit, _ := strings.Cut(a, " ")
-	if strings.HasSuffix(b, " "+unit) {
-		return amount + " of " + b
-	}
-	return a + " of " + b
 }

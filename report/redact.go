@@ -77,7 +77,7 @@ func replacer(tokens map[string]leak.Secret) func(string) string {
 
 // place returns p without any of the tokens.
 func (r *redactor) place(p leak.Place) leak.Place {
-	for _, field := range []*string{&p.Repository, &p.Path, &p.URL, &p.Author, &p.Email, &p.Subject} {
+	for _, field := range []*string{&p.Repository, &p.Path, &p.URL, &p.Author, &p.Email, &p.Subject, &p.Branch} {
 		*field = r.text(*field)
 	}
 	return p

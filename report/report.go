@@ -75,11 +75,16 @@ func Formats() []string {
 	return []string{"table", "json", "jsonl", "sarif", "gitleaks", "csv"}
 }
 
+// Streams says whether a Writer of the named format writes each finding at
+// once. A token may then be given to it in several findings, each with places
+// of its own, as they become known.
+func Streams(format string) bool { return format == "jsonl" }
+
 // New returns a Writer of the named format to w. An unknown name is an error
 // that lists the known ones.
 func New(format string, w io.Writer, o Options) (Writer, error) {
-	if format == "jsonl" {
-		return &lines{w: w, show: o.ShowSecrets, hide: newRedactor()}, nil
+	if Streams(format) {
+		return &lines{w: w, show: o.ShowSecrets, hide: newRedactor(), tokens: map[[2]string]bool{}}, nil
 	}
 	render, ok := map[string]renderer{
 		"table": renderTable, "json": renderJSON, "sarif": renderSARIF,

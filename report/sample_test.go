@@ -66,6 +66,8 @@ const day = 24 * time.Hour
 // sample is what a scan of a made-up repository finds: three tokens, one of
 // them in many places, with hostile names among them.
 func sample() []leak.Candidate {
+	setup, first := place(11, "docs/setup.md", 12, "Tomas Vrba", 800*day), place(12, "terraform/main.tf", 41, "Mara Lind", 3*day)
+	setup.Standing, first.Standing = leak.Gone, leak.InHead
 	one, two, three := leak.NewSecret(token(1, 52)), leak.NewSecret(token(2, 57)), leak.NewSecret(token(3, 36))
 	unreachable := place(14, "src/old.go", 7, "Ada Øst", 900*day)
 	unreachable.Source, unreachable.URL = leak.Unreachable, ""
@@ -73,12 +75,13 @@ func sample() []leak.Candidate {
 	staged := leak.Place{Repository: "shop", Source: leak.Staged, Object: object(91), Path: "ci/.npmrc", Line: 1, Column: 40, EndLine: 1, EndColumn: 76}
 	changed := leak.Place{Repository: "shop", Source: leak.WorkTree, Path: "=cmd|' /C calc'!A0", Line: 3, Column: 2, EndLine: 4, EndColumn: 9}
 	hostile := place(15, "a\x1b[2J\u202egnp.\r\nexe\xff/läs mig [x](http:y) {0} 100%.md", 12, "\x1b]0;pwned\a", 2*day)
+	hostile.Standing, hostile.Branch = leak.OnBranch, "fe\u202eat\x1b[0m"
 	hostile.Subject = "=HYPERLINK(\"x\")\x00 "
 	return []leak.Candidate{
-		{Format: slack, Confidence: leak.Likely, Secret: two, Place: place(11, "docs/setup.md", 12, "Tomas Vrba", 800*day)},
-		{Format: azure, Confidence: leak.Verified, Secret: one, Place: place(12, "terraform/main.tf", 41, "Mara Lind", 3*day)},
+		{Format: slack, Confidence: leak.Likely, Secret: two, Place: setup},
+		{Format: azure, Confidence: leak.Verified, Secret: one, Place: first},
 		{Format: azure, Confidence: leak.Verified, Secret: one, Place: place(13, "terraform/main.tf", 44, "Mara Lind", 2*day)},
-		{Format: azure, Confidence: leak.Verified, Secret: one, Place: place(12, "terraform/main.tf", 41, "Mara Lind", 3*day)},
+		{Format: azure, Confidence: leak.Verified, Secret: one, Place: first},
 		{Format: azure, Confidence: leak.Verified, Secret: one, Place: unreachable},
 		{Format: azure, Confidence: leak.Verified, Secret: one, Place: place(16, "deploy/kubernetes/overlays/production/europe-west/secrets/registry-credentials.yaml", 1204, "Bartholomew Featherstonehaugh-Cholmondeley III", 9*time.Hour)},
 		{Format: npm, Confidence: leak.Possible, Secret: three, Place: staged},

@@ -237,6 +237,7 @@ func placeProperties(f Finding, p leak.Place) sarifProperties {
 	}
 	for key, value := range map[string]string{
 		"repository": p.Repository, "commit": p.Commit, "object": p.Object, "url": p.URL, "time": stamp(p.Time),
+		"standing": string(p.Standing), "branch": p.Branch,
 	} {
 		if value != "" {
 			out[key] = value

@@ -283,16 +283,32 @@ func how(p leak.Place, o Options) string {
 		if when := ago(p.Time, o.Now); when != "" {
 			text += ", " + when
 		}
-		if p.Source == leak.Unreachable {
-			text += "; on no branch"
-		}
-		return text
+		return text + standing(p)
 	case p.Source == leak.Unreachable:
 		return "in no commit"
+	case p.Source == leak.History:
+		return "interrupted before its commit was found"
 	case p.Source == leak.Staged:
 		return "staged, not committed yet"
 	case p.Source == leak.WorkTree:
 		return "not committed yet"
+	}
+	return ""
+}
+
+// standing is what became of the token: "; still in HEAD".
+func standing(p leak.Place) string {
+	switch {
+	case p.Source == leak.Unreachable:
+		return "; on no branch"
+	case p.Standing == leak.InHead:
+		return "; still in HEAD"
+	case p.Standing == leak.OnBranch && p.Branch == "refs/stash":
+		return "; still in the stash"
+	case p.Standing == leak.OnBranch:
+		return "; still on " + clip(escape(p.Branch), 32)
+	case p.Standing == leak.Gone:
+		return "; no longer there"
 	}
 	return ""
 }

@@ -51,11 +51,19 @@ func TestTableSaysWhereAndHow(t *testing.T) {
 	history := place(1, "a.go", 3, "Mara Lind", 3*day)
 	lost := history
 	lost.Source = leak.Unreachable
+	head, branch, stash, gone := history, history, history, history
+	head.Standing, branch.Standing, stash.Standing, gone.Standing = leak.InHead, leak.OnBranch, leak.OnBranch, leak.Gone
+	branch.Branch, stash.Branch = "release/4.1\x1b[2J", "refs/stash"
 	for _, c := range []struct {
 		place      leak.Place
 		where, how string
 	}{
 		{history, "a.go:3 ", "added in " + history.Commit[:7] + " by Mara Lind, 3 days ago"},
+		{head, "a.go:3 ", "3 days ago; still in HEAD\n"},
+		{branch, "a.go:3 ", "3 days ago; still on release/4.1\\x1b[2J\n"},
+		{stash, "a.go:3 ", "3 days ago; still in the stash\n"},
+		{gone, "a.go:3 ", "3 days ago; no longer there\n"},
+		{leak.Place{Source: leak.History, Object: "fedcba9876", Line: 2}, "object fedcba9:2 ", "interrupted before its commit was found"},
 		{lost, "a.go:3 ", "3 days ago; on no branch"},
 		{leak.Place{Source: leak.History, Commit: "0123456789", Path: "a", Line: 1}, "a:1 ", "added in 0123456\n"},
 		{leak.Place{Source: leak.Unreachable, Object: "fedcba9876", Line: 2}, "object fedcba9:2 ", "in no commit"},

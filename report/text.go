@@ -152,10 +152,10 @@ func size(n int64) string {
 
 // elapsed writes how long something took: "1.4 s", "2 min 05 s", "1 h 02 min".
 func elapsed(d time.Duration) string {
-	switch {
-	case d < 59950*time.Millisecond:
+	if d < 59950*time.Millisecond {
 		return strconv.FormatFloat(max(d, 0).Seconds(), 'f', 1, 64) + " s"
-	case d < time.Hour:
+	}
+	if d = d.Round(time.Second); d < time.Hour {
 		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
 	}
 	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)

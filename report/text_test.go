@@ -80,9 +80,9 @@ func TestNumbers(t *testing.T) {
 		{count(1, "token"), "1 token"}, {count(0, "token"), "0 tokens"}, {count(1200, "blob"), "1,200 blobs"},
 		{size(0), "0 B"}, {size(999), "999 B"}, {size(1000), "1.0 kB"}, {size(9949), "9.9 kB"}, {size(9950), "10 kB"},
 		{size(999_600), "1.0 MB"}, {size(3_712_345_678), "3.7 GB"}, {size(1 << 62), "4.6 EB"},
-		{elapsed(-1), "0.0 s"}, {elapsed(1412 * time.Millisecond), "1.4 s"}, {elapsed(59960 * time.Millisecond), "0 min 59 s"},
+		{elapsed(-1), "0.0 s"}, {elapsed(1412 * time.Millisecond), "1.4 s"}, {elapsed(59960 * time.Millisecond), "1 min 00 s"}, {elapsed(3599*time.Second + 600*time.Millisecond), "1 h 00 min"},
 		{elapsed(125 * time.Second), "2 min 05 s"}, {elapsed(62 * time.Minute), "1 h 02 min"},
-		{ofTotal(3_100_000_000, 3_700_000_000), "3.1 of 3.7 GB"}, {ofTotal(900, 3_700_000_000), "900 B of 3.7 GB"},
+		{rate(3_100_000_000, 2*time.Second), ", 1.6 GB/s"}, {rate(5, time.Millisecond), ""}, {rate(0, time.Hour), ""},
 		{short("0123456789"), "0123456"}, {short("01"), "01"}, {short("\x1b[31m"), `\x1b[31`},
 	} {
 		if c.got != c.want {

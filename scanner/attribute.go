@@ -3,6 +3,7 @@ package scanner
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,19 +12,22 @@ import (
 )
 
 // attribute finds the places of the hits. A commit that only carries a token
-// on, in a new version of a file that had it before, is not a place.
-func (s *Scanner) attribute(ctx context.Context, repo *history.Repository, blobs map[pack.ID][]hit, t *Tally) ([]placed, error) {
-	if len(blobs) == 0 {
+// on, in a new version of a file that had it before, is not a place. When ctx
+// ends before a place is found, the hit is returned with its blob alone.
+func (s *Scanner) attribute(ctx context.Context, tr *tracer, t *Tally) ([]placed, error) {
+	if len(tr.blobs) == 0 {
 		return nil, nil
 	}
-	ids := make([]pack.ID, 0, len(blobs))
-	for id := range blobs {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b pack.ID) int { return strings.Compare(a.String(), b.String()) })
-	found, err := repo.Attribute(ctx, ids, history.AttributeOptions{Workers: s.opts.Jobs})
-	if err != nil && ctx.Err() == nil {
-		return nil, fmt.Errorf("attributing finds: %w", err)
+	ids := slices.SortedFunc(maps.Keys(tr.blobs), func(a, b pack.ID) int { return strings.Compare(a.String(), b.String()) })
+	found := &history.Attribution{}
+	if ctx.Err() == nil {
+		s.opts.Progress.tracing(true)
+		defer s.opts.Progress.tracing(false)
+		var err error
+		found, err = tr.repo.Attribute(ctx, ids, history.AttributeOptions{Workers: s.opts.Jobs})
+		if err != nil && ctx.Err() == nil {
+			return nil, fmt.Errorf("attributing finds: %w", err)
+		}
 	}
 	t.Commits += found.Commits
 	for _, p := range found.Problems {
@@ -31,54 +35,52 @@ func (s *Scanner) attribute(ctx context.Context, repo *history.Repository, blobs
 	}
 	var out []placed
 	for _, id := range ids {
-		places, err := s.places(ctx, repo, blobs, id, found.Introductions[id])
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, places...)
+		out = append(out, tr.places(ctx, id, found.Introductions[id])...)
 	}
 	return out, nil
 }
 
 // places returns the places of the hits of one blob.
-func (s *Scanner) places(ctx context.Context, repo *history.Repository, blobs map[pack.ID][]hit,
-	id pack.ID, in []history.Introduction) ([]placed, error) {
+func (t *tracer) places(ctx context.Context, id pack.ID, in []history.Introduction) []placed {
 	var out []placed
 	if len(in) == 0 {
-		for _, h := range blobs[id] {
-			out = append(out, placed{hit: h, blob: id})
+		for _, h := range t.blobs[id] {
+			out = append(out, placed{hit: h, blob: id, untraced: ctx.Err() != nil})
 		}
-		return out, nil
+		return out
 	}
 	for _, i := range in {
-		had, err := carried(ctx, repo, blobs, i)
-		if err != nil {
-			return nil, err
-		}
-		for _, h := range blobs[id] {
-			if !had[h.secret.Fingerprint()] {
-				out = append(out, placed{h, id, i.Commit, i.Path})
+		had := t.carried(ctx, i)
+		for _, h := range t.blobs[id] {
+			print := h.secret.Fingerprint()
+			if had[print] {
+				continue
 			}
+			p := placed{hit: h, blob: id, commit: i.Commit, path: i.Path}
+			if i.Commit.Reachable {
+				p.standing, p.branch = t.standing(ctx, i.Path, print)
+			}
+			out = append(out, p)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // carried returns the fingerprints of the tokens that a parent of the commit
 // already has at the path.
-func carried(ctx context.Context, repo *history.Repository, blobs map[pack.ID][]hit, i history.Introduction) (map[string]bool, error) {
+func (t *tracer) carried(ctx context.Context, i history.Introduction) map[string]bool {
 	had := map[string]bool{}
 	for _, parent := range i.Commit.Parents {
-		old, ok, err := repo.PathBlob(ctx, parent, i.Path)
+		old, ok, err := t.repo.PathBlob(ctx, parent, i.Path)
 		if ctx.Err() != nil {
-			return had, nil
+			return had
 		}
 		if err != nil || !ok {
 			continue // a parent that cannot be read cannot take a place away
 		}
-		for _, h := range blobs[old] {
+		for _, h := range t.blobs[old] {
 			had[h.secret.Fingerprint()] = true
 		}
 	}
-	return had, nil
+	return had
 }

@@ -160,5 +160,5 @@ func (f *fileScan) scan(ctx context.Context, w *window, path string) ([]hit, int
 			return nil, 0, &tooLargeError{path, info.Size(), max}
 		}
 	}
-	return w.scan(ctx, file)
+	return w.all(ctx, file)
 }

@@ -27,7 +27,8 @@ func (sel Selection) all() bool { return len(sel.Include) == 0 && len(sel.Exclud
 // stands in them is reported with source leak.Unreachable, and what no commit
 // holds at all without commit and path.
 //
-// With a Selection only places of its commits are reported.
+// With a Selection only places of its commits are reported. When ctx ends
+// before the places are known, what was found is reported with its object only.
 func (s *Scanner) History(ctx context.Context, repo *history.Repository, sel Selection, emit Emit) (Tally, error) {
 	var t Tally
 	keep := func(pack.ID) bool { return true }
@@ -51,7 +52,7 @@ func (s *Scanner) History(ctx context.Context, repo *history.Repository, sel Sel
 	if ctx.Err() != nil {
 		t.missed("%s: %s", repo.Path(), reason(context.Cause(ctx)))
 	}
-	places, err := s.attribute(ctx, repo, blobs, &t)
+	places, err := s.attribute(ctx, s.newTracer(repo, blobs, sel.all() && len(t.Incomplete) == 0), &t)
 	if err != nil {
 		return t, err
 	}
@@ -76,7 +77,12 @@ func (s *Scanner) walkBlobs(ctx context.Context, repo *history.Repository, t *Ta
 	stats, err := repo.WalkBlobs(ctx, history.BlobOptions{
 		Workers: s.opts.Jobs,
 		ViaGit:  s.opts.ViaGit,
-		Visit:   func(w int, b *history.Blob) error { return workers[w].visit(b) },
+		Visit: func(w int, b *history.Blob) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return workers[w].visit(b)
+		},
 		Large: func(w int, id pack.ID, size int64, open func() (io.ReadCloser, error)) error {
 			return workers[w].large(ctx, id, size, open)
 		},
@@ -84,7 +90,7 @@ func (s *Scanner) walkBlobs(ctx context.Context, repo *history.Repository, t *Ta
 	if err != nil && ctx.Err() == nil {
 		return nil, err
 	}
-	t.Blobs, t.Bytes = t.Blobs+stats.Blobs, t.Bytes+stats.Bytes
+	t.Packs, t.Blobs, t.Bytes = t.Packs+int64(stats.Packs), t.Blobs+stats.Blobs, t.Bytes+stats.Bytes
 	for _, p := range stats.Problems {
 		t.missed("%s", p)
 	}
@@ -122,6 +128,7 @@ func (w *blobWorker) visit(b *history.Blob) error {
 	if max := w.s.opts.MaxBlob; max > 0 && int64(len(b.Data)) > max {
 		w.missed = append(w.missed, (&tooLargeError{"blob " + b.ID.String(), int64(len(b.Data)), max}).Error())
 		w.stack[b.Depth] = ms
+		w.s.opts.Progress.read(1, 0)
 		return nil
 	}
 	if b.Depth == 0 || w.s.opts.FullScan || w.skippedBase(b) {
@@ -130,11 +137,10 @@ func (w *blobWorker) visit(b *history.Blob) error {
 		ms = w.delta(ms, w.stack[b.Depth-1], b)
 	}
 	w.stack[b.Depth] = ms
-	found := len(w.found)
 	if len(ms) > 0 {
 		w.note(b.ID, b.Data, ms)
 	}
-	w.s.opts.Progress.read(1, len(b.Data), len(w.found)-found)
+	w.s.opts.Progress.read(1, len(b.Data))
 	return nil
 }
 
@@ -188,6 +194,7 @@ func (w *blobWorker) note(id pack.ID, data []byte, raw []detectors.Match) {
 	w.resolved = append(w.resolved[:0], raw...)
 	if hits := w.vault.hits(data, w.s.matcher.Resolve(w.resolved)); len(hits) > 0 {
 		w.found[id] = hits
+		w.s.opts.Progress.saw(hits)
 	}
 }
 
@@ -206,7 +213,7 @@ func (w *blobWorker) large(ctx context.Context, id pack.ID, size int64, open fun
 		return nil
 	}
 	defer r.Close()
-	hits, _, err := w.window.scan(ctx, r)
+	hits, _, err := w.window.all(ctx, r)
 	if err != nil {
 		w.missed = append(w.missed, fmt.Sprintf("blob %s: %s", id, reason(err)))
 	}
@@ -222,10 +229,17 @@ type placed struct {
 	blob   pack.ID
 	commit *history.Commit // nil: no commit holds the blob
 	path   string
+
+	untraced bool // the scan was interrupted before it was known who brought it in
+	standing leak.Standing
+	branch   string
 }
 
 func (p *placed) leak(repo *history.Repository) leak.Place {
 	out := leak.Place{Repository: repo.Path(), Object: p.blob.String(), Source: leak.Unreachable}
+	if p.untraced {
+		out.Source = leak.History
+	}
 	if p.commit == nil {
 		return out
 	}
@@ -235,5 +249,6 @@ func (p *placed) leak(repo *history.Repository) leak.Place {
 	}
 	out.Commit, out.Path = c.ID.String(), p.path
 	out.Author, out.Email, out.Time, out.Subject = c.Author, c.Email, c.Time, c.Subject
+	out.Standing, out.Branch = p.standing, p.branch
 	return out
 }

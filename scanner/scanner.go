@@ -29,23 +29,36 @@ type Options struct {
 }
 
 // Progress is updated while a scan runs and may be read at any time from other
-// goroutines.
+// goroutines. The zero value is ready to use, for one scan.
 type Progress struct {
-	Done  atomic.Int64 // blobs or files read so far
-	Total atomic.Int64 // of how many, 0 when not known
-	Bytes atomic.Int64 // their bytes
-	Found atomic.Int64 // tokens seen so far, before they are attributed
+	Done    atomic.Int64 // blobs or files read so far, further copies of a blob included
+	Total   atomic.Int64 // of how many; 0: not known. Blobs outside packs are not in it, so Done may pass it
+	Bytes   atomic.Int64 // their bytes
+	Found   atomic.Int64 // different tokens seen so far, before their places are known
+	Tracing atomic.Bool  // everything is read, and the commits of what was found are being looked for
+
+	tokens sync.Map // fingerprints of those that Found counts
 }
 
-// read notes that things were read, of so many bytes, in which so many tokens
-// were seen.
-func (p *Progress) read(things, bytes, found int) {
+// read notes that things were read, of so many bytes.
+func (p *Progress) read(things, bytes int) {
 	if p == nil {
 		return
 	}
 	p.Done.Add(int64(things))
 	p.Bytes.Add(int64(bytes))
-	p.Found.Add(int64(found))
+}
+
+// saw notes tokens that were found.
+func (p *Progress) saw(hits []hit) {
+	if p == nil {
+		return
+	}
+	for _, h := range hits {
+		if _, known := p.tokens.LoadOrStore(h.secret.Fingerprint(), true); !known {
+			p.Found.Add(1)
+		}
+	}
 }
 
 func (p *Progress) setTotal(n int64) {
@@ -54,10 +67,17 @@ func (p *Progress) setTotal(n int64) {
 	}
 }
 
+func (p *Progress) tracing(on bool) {
+	if p != nil {
+		p.Tracing.Store(on)
+	}
+}
+
 // Tally is what a scan read and what it could not read. Tallies of several
 // sources add up with [Tally.Add].
 type Tally struct {
 	Commits int64 // commits of the history, when it was needed to attribute a find
+	Packs   int64 // packs of object stores
 	Blobs   int64 // distinct blobs of object stores
 	Files   int64 // files of folders and work trees, and streams
 	Bytes   int64 // their bytes
@@ -68,6 +88,7 @@ type Tally struct {
 // Add adds the figures and sentences of o to t.
 func (t *Tally) Add(o Tally) {
 	t.Commits += o.Commits
+	t.Packs += o.Packs
 	t.Blobs += o.Blobs
 	t.Files += o.Files
 	t.Bytes += o.Bytes

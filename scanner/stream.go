@@ -16,27 +16,34 @@ import (
 const windowSize = 1 << 20
 
 // Stream scans r to its end in windows of bounded size, whatever its length.
-// name is the path of the places found, and their source is leak.Stream.
-// A read error is noted in the Tally; what was read before it is reported.
+// name is the path of the places found, and their source is leak.Stream. Finds
+// are reported window by window, and at once when r pauses after a line, as a
+// log that is followed does. A read error is noted in the Tally; what was
+// read before it is reported.
 func (s *Scanner) Stream(ctx context.Context, name string, r io.Reader, emit Emit) (Tally, error) {
+	var refused error
 	w := s.newWindow()
-	hits, n, err := w.scan(ctx, r)
+	w.live = true
+	n, err := w.scan(ctx, r, func(hits []hit) bool {
+		for _, h := range hits {
+			if refused = emit(s.candidate(h, leak.Place{Source: leak.Stream, Path: name})); refused != nil {
+				return false
+			}
+		}
+		return true
+	})
 	t := Tally{Files: 1, Bytes: n}
 	if err != nil {
 		t.missed("%s: %s", name, reason(err))
 	}
-	for _, h := range hits {
-		if err := emit(s.candidate(h, leak.Place{Source: leak.Stream, Path: name})); err != nil {
-			return t, err
-		}
-	}
-	return t, nil
+	return t, refused
 }
 
 // A window reads streams one after another through one buffer. It belongs to
 // one goroutine.
 type window struct {
 	s       *Scanner
+	live    bool // do not wait for a full window
 	buf     []byte
 	matches []detectors.Match
 	vault   vault
@@ -46,30 +53,44 @@ func (s *Scanner) newWindow() *window {
 	return &window{s: s, vault: vault{}}
 }
 
-// scan reads r to its end, or to its first error, and returns what stands in
-// it and how many bytes were read.
-func (w *window) scan(ctx context.Context, r io.Reader) ([]hit, int64, error) {
+// all reads r to its end, or to its first error, and returns what stands in it
+// and how many bytes were read.
+func (w *window) all(ctx context.Context, r io.Reader) (all []hit, n int64, err error) {
+	n, err = w.scan(ctx, r, func(hits []hit) bool { all = append(all, hits...); return true })
+	return all, n, err
+}
+
+// scan reads r to its end, or to its first error, or until give says false, and
+// gives what stands in it, in order. It returns how many bytes were read.
+func (w *window) scan(ctx context.Context, r io.Reader, give func([]hit) bool) (int64, error) {
 	if w.buf == nil {
 		w.buf = make([]byte, windowSize+w.s.matcher.Overlap())
 	}
 	var (
-		found []sighting
-		kept  int // bytes at the start of buf that the last window also had
-		base  int // offset in the stream of buf[0]
-		at    = position{line: 1}
+		open []sighting // what the next window may still change
+		kept int        // bytes at the start of buf that the last window also had
+		base int        // offset in the stream of buf[0]
+		at   = position{line: 1}
 	)
 	for {
-		n, err := fill(ctx, r, w.buf[kept:])
+		n, err := w.fill(ctx, r, w.buf[kept:])
 		data, last := w.buf[:kept+n], err != nil
 		w.matches = w.s.matcher.Find(w.matches[:0], data)
-		found = w.keep(found, data, base, at, last)
-		w.s.opts.Progress.read(0, n, 0)
-		if last {
-			w.s.opts.Progress.read(1, 0, len(found))
-			return resolve(w.s.matcher, found), int64(base + len(data)), noEOF(err)
-		}
+		open = w.keep(open, data, base, at, last)
 		kept = min(len(data), w.s.matcher.Overlap())
 		gone := len(data) - kept
+		if last {
+			gone = len(data)
+		}
+		settled := settle(open, base+gone)
+		hits := resolve(w.s.matcher, open[:settled])
+		open = open[settled:]
+		w.s.opts.Progress.read(0, n)
+		w.s.opts.Progress.saw(hits)
+		if more := len(hits) == 0 || give(hits); last || !more {
+			w.s.opts.Progress.read(1, 0)
+			return int64(base + len(data)), noEOF(err)
+		}
 		at.advance(data, gone)
 		at.offset, at.lineStart = 0, at.lineStart-gone
 		base += gone
@@ -77,8 +98,29 @@ func (w *window) scan(ctx context.Context, r io.Reader) ([]hit, int64, error) {
 	}
 }
 
-// fill reads until buf is full. It returns io.EOF with the last bytes.
-func fill(ctx context.Context, r io.Reader, buf []byte) (n int, err error) {
+// settle sorts the sightings by their start and returns how many of them no
+// match that starts at offset end or later can overlap, or reach through others.
+func settle(found []sighting, end int) int {
+	slices.SortStableFunc(found, func(a, b sighting) int { return a.match.Start - b.match.Start })
+	settled, reach := 0, 0
+	for i, f := range found {
+		if f.match.Start >= reach {
+			settled = i
+		}
+		if reach = max(reach, f.match.End); reach > end {
+			return settled
+		}
+	}
+	return len(found)
+}
+
+// pause is the size in bytes below which a read that ends with a line says that
+// no more is there yet.
+const pause = 4096
+
+// fill reads until buf is full, or until a live stream pauses. It returns
+// io.EOF with the last bytes.
+func (w *window) fill(ctx context.Context, r io.Reader, buf []byte) (n int, err error) {
 	for n < len(buf) && err == nil {
 		if err = ctx.Err(); err != nil {
 			break
@@ -86,6 +128,9 @@ func fill(ctx context.Context, r io.Reader, buf []byte) (n int, err error) {
 		var k int
 		k, err = r.Read(buf[n:])
 		n += k
+		if w.live && 0 < k && k < pause && buf[n-1] == '\n' {
+			break
+		}
 	}
 	return n, err
 }
@@ -134,7 +179,6 @@ func resolve(m *detectors.Matcher, found []sighting) []hit {
 			all = append(all, f.match)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b detectors.Match) int { return a.Start - b.Start })
 	var hits []hit
 	for _, r := range m.Resolve(all) {
 		hits = append(hits, byKey[key{r.Format, r.Start, r.End}])

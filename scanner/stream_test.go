@@ -182,7 +182,7 @@ func FuzzStreamWindows(f *testing.F) {
 		whole := s.matcher.Resolve(s.matcher.Find(nil, text.Bytes()))
 		w := s.newWindow()
 		w.buf = make([]byte, s.matcher.Overlap()+64) // many windows even of a short text
-		hits, size, err := w.scan(t.Context(), bytes.NewReader(text.Bytes()))
+		hits, size, err := w.all(t.Context(), bytes.NewReader(text.Bytes()))
 		if err != nil || size != int64(text.Len()) || len(hits) != len(whole) {
 			t.Fatalf("%d found in windows, %d in the whole: %v", len(hits), len(whole), err)
 		}

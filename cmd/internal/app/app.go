@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -39,8 +41,12 @@ func Run(ctx context.Context, args []string, s Streams) int {
 		return exitClean
 	case errors.As(err, &code):
 		return int(code)
+	case errors.Is(err, syscall.EPIPE):
+		return exitError // whoever read the output has had enough
 	}
-	fmt.Fprintln(s.Err, "patwatch:", err)
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(s.Err, "patwatch:", clean(strings.TrimRight(line, "\n")))
+	}
 	return exitError
 }
 

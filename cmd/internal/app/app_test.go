@@ -91,7 +91,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"scan", "--exit-code", "0", filepath.Join(dir, "leaky")}, 0, ""},
 		{[]string{"scan", filepath.Join(dir, "none")}, 2, "none"},
 		{[]string{"scan", "--max-blob", "3", "--format", "json", filepath.Join(dir, "clean")}, 2, "incomplete"},
-		{[]string{"scan", "--formt", "json"}, 2, "did you mean --format?"},
+		{[]string{"scan", "--formt", "json"}, 2, `did you mean "--format"?`},
 		{[]string{"scna"}, 2, `did you mean "scan"?`},
 		{[]string{"scan", "--format", "xml", dir}, 2, "xml"},
 		{[]string{"scan", "--only", "github-gph", dir}, 2, `did you mean "github-`},

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"unicode"
 )
 
 // isURL says whether a scan target names a repository elsewhere: a URL, or
@@ -78,13 +79,30 @@ func clone(ctx context.Context, target string, progress io.Writer) (dir string, 
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	if progress != nil {
-		cmd.Stderr = io.MultiWriter(&said, progress)
+		cmd.Stderr = io.MultiWriter(&said, tame{progress})
 	}
 	if err := cmd.Run(); err != nil {
 		remove()
 		return "", nil, cloneError(ctx, target, said.String(), err)
 	}
 	return dir, remove, nil
+}
+
+// A tame passes on text from a server without what a terminal would obey, but
+// for line ends.
+type tame struct{ w io.Writer }
+
+func (t tame) Write(p []byte) (int, error) {
+	safe := bytes.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' || unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, p)
+	if _, err := t.w.Write(safe); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 func cloneArgs(target, dir string, progress bool) []string {
@@ -126,14 +144,34 @@ func cloneError(ctx context.Context, target, said string, err error) error {
 	if errors.Is(err, exec.ErrNotFound) {
 		return fmt.Errorf("cloning %s: git is not installed or not in PATH", shown)
 	}
-	last := ""
-	for line := range strings.Lines(said) {
-		if _, text, ok := strings.Cut(line, "fatal: "); ok {
-			last = strings.TrimSpace(text)
-		}
-	}
-	if last == "" {
+	why := lastWords(said)
+	if why == "" {
 		return fmt.Errorf("cloning %s: %w", shown, err)
 	}
-	return fmt.Errorf("cloning %s: %s", shown, strings.ReplaceAll(last, target, shown))
+	return fmt.Errorf("cloning %s: %s", shown, strings.ReplaceAll(why, target, shown))
+}
+
+// lastWords is the sentence of git's output that says why it failed: the last
+// fatal error but the one that only says that there was another before, or what
+// ssh said last.
+func lastWords(said string) string {
+	fatal, other := "", ""
+	for line := range strings.Lines(said) {
+		line = strings.TrimSpace(line)
+		text, isFatal := strings.CutPrefix(line, "fatal: ")
+		switch {
+		case strings.HasPrefix(text, "Could not read from remote repository"):
+			if fatal == "" {
+				return other
+			}
+		case isFatal:
+			fatal = text
+		case line != "" && !strings.HasPrefix(line, "Cloning into "):
+			other = line
+		}
+	}
+	if fatal == "" {
+		return other
+	}
+	return fatal
 }

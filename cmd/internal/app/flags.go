@@ -14,14 +14,12 @@ import (
 func flagError(cmd *cobra.Command, err error) error {
 	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
 	if !unknown {
-		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+		text, _, _ := strings.Cut(err.Error(), ": strconv.")
+		return fmt.Errorf("%s; see %s --help", text, cmd.CommandPath())
 	}
 	var names []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if near := nearest(name, names); near != "" {
-		return fmt.Errorf("unknown flag --%s; did you mean --%s?", name, near)
-	}
-	return fmt.Errorf("unknown flag --%s; see %s --help", name, cmd.CommandPath())
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	return unknownName("flag", "--"+name, names, cmd.CommandPath()+" --help")
 }
 
 // noCommand names the nearest command when one is unknown.
@@ -33,10 +31,19 @@ func noCommand(cmd *cobra.Command, args []string) error {
 	for _, c := range cmd.Commands() {
 		names = append(names, c.Name())
 	}
-	if near := nearest(args[0], names); near != "" {
-		return fmt.Errorf("unknown command %q; did you mean %q?", args[0], near)
+	return unknownName("command", args[0], names, cmd.CommandPath()+" --help")
+}
+
+// unknownName is the error of a name that is none of names: it says the nearest
+// one, else where all are, else all.
+func unknownName(kind, name string, names []string, see ...string) error {
+	if near := nearest(name, names); near != "" {
+		return fmt.Errorf("unknown %s %q; did you mean %q?", kind, name, near)
 	}
-	return fmt.Errorf("unknown command %q; see %s --help", args[0], cmd.CommandPath())
+	if len(see) > 0 {
+		return fmt.Errorf("unknown %s %q; see %s", kind, name, see[0])
+	}
+	return fmt.Errorf("unknown %s %q: one of %s", kind, name, strings.Join(names, ", "))
 }
 
 // nearest returns the name closest to word, or "" when none is close.
@@ -50,23 +57,25 @@ func nearest(word string, names []string) string {
 	return best
 }
 
-// distance is the number of single-byte insertions, deletions and changes that
-// turn a into b (Levenshtein).
+// distance is the number of single-byte insertions, deletions, changes and
+// swaps of neighbours that turn a into b (optimal string alignment).
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
+	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
+		before, above, row = above, row, before
 		row[0] = i + 1
 		for j := range len(b) {
-			change := diagonal
+			change := above[j]
 			if a[i] != b[j] {
 				change++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
+			row[j+1] = min(change, row[j]+1, above[j+1]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
 	}
 	return row[len(b)]

@@ -83,10 +83,7 @@ func chooses(p string, formats []detectors.Format) error {
 		}
 		ids = append(ids, f.ID)
 	}
-	if near := nearest(p, ids); near != "" {
-		return fmt.Errorf("no format %q; did you mean %q?", p, near)
-	}
-	return fmt.Errorf("no format %q; see patwatch formats list", p)
+	return unknownName("format", p, ids, "patwatch formats list")
 }
 
 func matchesAny(patterns []string, id string) bool {

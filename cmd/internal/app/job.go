@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"patwatch/git/history"
 	"patwatch/leak"
@@ -24,28 +26,69 @@ type scanJob struct {
 	implied  bool // no target was given: the repository of the current folder
 	scanner  *scanner.Scanner
 	progress *scanner.Progress
+	out      *reportFile
 
-	tally  scanner.Tally
-	found  []leak.Candidate
-	remote string // URL of the remote that permalinks are for
+	tally    scanner.Tally
+	found    []leak.Candidate // not in the report yet
+	findings int              // in the report
+	remote   string           // URL of the remote that permalinks are for
+	revision string           // the commit checked out
 }
 
+// emit takes a candidate from a source. A report that streams has it at once,
+// unless it is one of many places that come together.
 func (j *scanJob) emit(c leak.Candidate) error {
+	j.complete(&c.Place)
 	j.found = append(j.found, c)
+	if c.Place.Commit == "" && report.Streams(j.flags.format) {
+		return j.flush()
+	}
 	return nil
 }
 
-// scan reads the target. An error means that nothing could be read at all.
+// complete completes a place: its permalink, and the name of the repository as
+// the user gave it. Tokens in what people wrote are masked.
+func (j *scanJob) complete(p *leak.Place) {
+	if p.Repository != "" {
+		p.Repository = withoutPassword(j.target)
+	}
+	if !j.flags.showSecrets {
+		for _, text := range []*string{&p.Path, &p.Author, &p.Email, &p.Subject, &p.Branch} {
+			*text = j.scanner.Mask(*text)
+		}
+	}
+	if p.Commit != "" && j.remote != "" && p.Source == leak.History {
+		p.URL = leak.Permalink(j.remote, p.Commit, p.Path, p.Line, p.EndLine)
+	}
+}
+
+// flush gives the report what was found since the last time.
+func (j *scanJob) flush() error {
+	for _, f := range report.Group(j.found) {
+		if err := j.out.writer.Finding(f); err != nil {
+			return err
+		}
+		j.findings++
+	}
+	j.found = j.found[:0]
+	return nil
+}
+
+// scan reads the target. An error means that nothing could be read at all, or
+// that the report could not be written.
 func (j *scanJob) scan(ctx context.Context) error {
 	switch {
 	case j.target == "-":
-		return j.add(j.scanner.Stream(ctx, "-", j.streams.In, j.emit))
+		return j.add(j.scanner.Stream(ctx, "-", interruptible(ctx, j.streams.In), j.emit))
 	case isURL(j.target):
 		return j.url(ctx)
 	}
 	path := j.target
 	if j.implied {
 		path = enclosing(path)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("%s: %w", path, bare(err))
 	}
 	repo, err := history.Open(path)
 	switch {
@@ -55,12 +98,31 @@ func (j *scanJob) scan(ctx context.Context) error {
 	case !errors.Is(err, history.ErrNotRepository):
 		return err
 	case j.flags.needsRepository():
-		return fmt.Errorf("%s is not a git repository, so it has no commits to choose from", path)
-	}
-	if _, err := os.Stat(path); err != nil {
-		return err
+		return fmt.Errorf("%s is not a git repository, so nothing is committed or staged there", path)
 	}
 	return j.add(j.scanner.Files(ctx, path, j.emit))
+}
+
+// interruptible returns a reader of r that ends when ctx does, even while r
+// waits for input.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	out, in := io.Pipe()
+	context.AfterFunc(ctx, func() { in.CloseWithError(context.Cause(ctx)) })
+	go func() {
+		_, err := io.Copy(in, r)
+		in.CloseWithError(err)
+	}()
+	return out
+}
+
+// bare is the reason of an error about a file, without the operation and the
+// name.
+func bare(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
 }
 
 func (j *scanJob) add(t scanner.Tally, err error) error {
@@ -112,8 +174,11 @@ func (j *scanJob) url(ctx context.Context) error {
 
 // repository scans what the flags ask for of a repository.
 func (j *scanJob) repository(ctx context.Context, repo *history.Repository) error {
-	j.remote = preferredRemote(repo.Remotes())
+	j.remote, j.revision = preferredRemote(repo.Remotes()), head(repo.Refs())
 	if j.flags.staged {
+		if index := os.Getenv("GIT_INDEX_FILE"); index != "" && j.implied {
+			repo.UseIndex(index) // what git commit says to its hooks
+		}
 		return j.add(j.scanner.Staged(ctx, repo, j.emit))
 	}
 	if j.flags.noHistory {
@@ -129,10 +194,25 @@ func (j *scanJob) repository(ctx context.Context, repo *history.Repository) erro
 	if err := j.add(j.scanner.History(ctx, repo, sel, j.emit)); err != nil {
 		return err
 	}
+	if report.Streams(j.flags.format) {
+		if err := j.flush(); err != nil {
+			return err
+		}
+	}
 	if j.flags.selects() {
 		return nil
 	}
 	return j.add(j.scanner.WorkTree(ctx, repo, j.emit))
+}
+
+// head is the commit checked out, "" when there is none.
+func head(refs []history.Ref) string {
+	for _, r := range refs {
+		if r.Name == "HEAD" {
+			return r.ID.String()
+		}
+	}
+	return ""
 }
 
 // preferredRemote picks the remote that people mean: origin, or the only one.
@@ -145,55 +225,42 @@ func preferredRemote(remotes []history.Remote) string {
 	return ""
 }
 
-// places completes the places of what was found: permalinks, and the name of
-// the repository as the user gave it.
-func (j *scanJob) places() {
-	for i := range j.found {
-		p := &j.found[i].Place
-		if p.Repository != "" {
-			p.Repository = withoutPassword(j.target)
-		}
-		if p.Commit != "" && j.remote != "" && p.Source == leak.History {
-			p.URL = leak.Permalink(j.remote, p.Commit, p.Path, p.Line, p.EndLine)
-		}
-	}
-}
-
 // run scans and writes the report.
-func (j *scanJob) run(ctx context.Context, out *reportFile, formats int) error {
+func (j *scanJob) run(ctx context.Context, formats int) error {
 	started := time.Now()
 	stop := j.watch(started)
 	err := j.scan(ctx)
 	stop()
-	if err != nil {
-		return errors.Join(err, out.abandon())
+	if err == nil {
+		err = j.flush()
 	}
-	j.places()
-	findings := report.Group(j.found)
-	for _, f := range findings {
-		if err := out.writer.Finding(f); err != nil {
-			return fmt.Errorf("writing the report: %w", err)
+	if err != nil {
+		return errors.Join(err, j.out.abandon())
+	}
+	if !j.flags.showSecrets {
+		for i, s := range j.tally.Incomplete {
+			j.tally.Incomplete[i] = j.scanner.Mask(s)
 		}
 	}
-	err = out.close(report.Summary{
+	err = j.out.close(report.Summary{
 		Complete: len(j.tally.Incomplete) == 0, Incomplete: j.tally.Incomplete,
-		Sources: []string{withoutPassword(j.target)}, Remote: j.remote,
-		Commits: j.tally.Commits, Blobs: j.tally.Blobs, Files: j.tally.Files, Bytes: j.tally.Bytes,
+		Sources: []string{withoutPassword(j.target)}, Remote: j.remote, Revision: j.revision,
+		Commits: j.tally.Commits, Blobs: j.tally.Blobs, Files: j.tally.Files, Packs: j.tally.Packs, Bytes: j.tally.Bytes,
 		Formats: formats, Elapsed: time.Since(started), Version: version(),
 	})
 	if err != nil {
-		return fmt.Errorf("writing the report: %w", err)
+		return err
 	}
-	return j.verdict(len(findings))
+	return j.verdict()
 }
 
 // verdict is the exit code: something unread counts before something found.
-func (j *scanJob) verdict(found int) error {
+func (j *scanJob) verdict() error {
 	switch {
 	case len(j.tally.Incomplete) > 0:
 		j.sayIncomplete()
 		return exitCode(exitError)
-	case found > 0 && j.flags.exitCode != exitClean:
+	case j.findings > 0 && j.flags.exitCode != exitClean:
 		return exitCode(j.flags.exitCode)
 	}
 	return nil
@@ -217,10 +284,10 @@ func (j *scanJob) sayIncomplete() {
 	}
 }
 
-// clean makes text from a repository fit for a terminal.
+// clean makes text from a repository or a server fit for a terminal.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if !unicode.IsPrint(r) {
 			return '\uFFFD'
 		}
 		return r

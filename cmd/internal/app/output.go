@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"patwatch/report"
+	"patwatch/scanner"
 )
 
 // terminalOf returns what w can do when it is a terminal.
@@ -50,11 +51,20 @@ func openReport(s Streams, f scanFlags) (*reportFile, error) {
 
 // createReport makes the file that becomes the report: a temporary one beside
 // it, or the thing itself when it is no regular file (a device, a pipe).
-func createReport(name string) (*os.File, error) {
+func createReport(name string) (file *os.File, err error) {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return os.OpenFile(name, os.O_WRONLY, 0)
+		file, err = os.OpenFile(name, os.O_WRONLY, 0)
+		return file, creating(name, err)
 	}
-	return os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	file, err = os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	return file, creating(name, err)
+}
+
+func creating(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("creating the report %s: %w", name, bare(err))
 }
 
 func (r *reportFile) temporary() bool { return r.file != nil && r.file.Name() != r.name }
@@ -67,13 +77,14 @@ func (r *reportFile) close(s report.Summary) error {
 	if r.file == nil {
 		return nil
 	}
-	if err := r.file.Close(); err != nil {
-		return err
+	err := r.file.Close()
+	if err == nil && r.temporary() {
+		err = os.Rename(r.file.Name(), r.name)
 	}
-	if !r.temporary() {
-		return nil
+	if err != nil {
+		return fmt.Errorf("writing the report: %w", err)
 	}
-	return os.Rename(r.file.Name(), r.name)
+	return nil
 }
 
 // abandon removes what was written.
@@ -89,10 +100,12 @@ func (r *reportFile) abandon() error {
 }
 
 // watch draws a progress bar on standard error while the scan runs, if that is
-// a terminal. The func it returns ends it.
+// a terminal and the report does not appear on it meanwhile. The func it
+// returns ends it.
 func (j *scanJob) watch(started time.Time) (stop func()) {
 	term := terminalOf(j.streams.Err)
-	if !term.Live {
+	streaming := report.Streams(j.flags.format) && j.flags.output == "" && terminalOf(j.streams.Out).Width > 0
+	if !term.Live || streaming {
 		return func() {}
 	}
 	bar := report.NewProgress(j.streams.Err, withoutPassword(j.target), term)
@@ -107,12 +120,21 @@ func (j *scanJob) watch(started time.Time) (stop func()) {
 				bar.Done()
 				return
 			case <-tick.C:
-				p := j.progress
-				bar.Update(p.Done.Load(), p.Total.Load(), int(p.Found.Load()), time.Since(started))
+				bar.Update(status(j.progress), time.Since(started))
 			}
 		}
 	}()
 	return func() { close(end); <-ended }
+}
+
+// status is what the progress bar shows.
+func status(p *scanner.Progress) report.Status {
+	s := report.Status{Done: p.Done.Load(), Total: p.Total.Load(), Things: "files", Bytes: p.Bytes.Load(),
+		Found: p.Found.Load(), Tracing: p.Tracing.Load()}
+	if s.Total > 0 {
+		s.Things = "objects"
+	}
+	return s
 }
 
 // splitRange reads A..B. B is HEAD when it is left out.

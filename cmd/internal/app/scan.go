@@ -3,9 +3,12 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"patwatch/report"
 	"patwatch/scanner"
 )
 
@@ -46,7 +49,7 @@ Exit code 0: everything was read and nothing found. 1: something was found.
   patwatch scan --no-history .                    the files only
   patwatch scan --only 'github-*,azure-*' .       some formats only
   kubectl logs deploy/api | patwatch scan -`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneTarget,
 		RunE: func(cmd *cobra.Command, args []string) error { return runScan(cmd.Context(), s, f, args) },
 	}
 	flags := cmd.Flags()
@@ -67,6 +70,14 @@ Exit code 0: everything was read and nothing found. 1: something was found.
 	return cmd
 }
 
+// oneTarget refuses a second target, often a pattern that the shell expanded.
+func oneTarget(_ *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return fmt.Errorf("scan takes one target, not %d: name one repository, folder, file or URL", len(args))
+	}
+	return nil
+}
+
 // selects says whether only some commits are asked for.
 func (f *scanFlags) selects() bool { return f.since != "" || f.span != "" || len(f.branches) > 0 }
 
@@ -75,6 +86,9 @@ func (f *scanFlags) needsRepository() bool { return f.staged || f.selects() }
 
 // check refuses flags that exclude each other.
 func (f *scanFlags) check(target string) error {
+	if !slices.Contains(report.Formats(), f.format) {
+		return unknownName("report format", f.format, report.Formats())
+	}
 	history := f.selects()
 	switch {
 	case f.staged && (history || f.noHistory):
@@ -131,8 +145,8 @@ func runScan(ctx context.Context, s Streams, f scanFlags, args []string) error {
 	}
 	progress := &scanner.Progress{}
 	job := &scanJob{
-		streams: s, flags: f, target: target, implied: len(args) == 0, progress: progress,
+		streams: s, flags: f, target: target, implied: len(args) == 0, progress: progress, out: out,
 		scanner: scanner.New(matcher, scanner.Options{Jobs: f.jobs, MaxBlob: int64(f.maxBlob), Progress: progress}),
 	}
-	return job.run(ctx, out, len(matcher.Formats()))
+	return job.run(ctx, len(matcher.Formats()))
 }
