@@ -62,29 +62,33 @@ func window(d []byte, i int) uint64 {
 	return binary.LittleEndian.Uint64(b[:])
 }
 
-// argumentBits is how many bits of arguments follow for each number of argument
-// bytes, when the bytes present are the low ones: the usual case.
-const argumentBits = "\x00\x08\x08\x10\x08\x10\x10\x18\x08\x10\x10\x18\x10\x18\x18\x20"
+// plain tells for each copy instruction, without its high bit, how many bytes
+// of offset follow, and 16 times how many of length. It is 0 for instructions
+// without a length and for those that leave out bytes before the last one.
+const plain = "" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
+	"\x10\x11\x00\x12\x00\x00\x00\x13\x00\x00\x00\x00\x00\x00\x00\x14" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
+	"\x20\x21\x00\x22\x00\x00\x00\x23\x00\x00\x00\x00\x00\x00\x00\x24" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
+	"\x30\x31\x00\x32\x00\x00\x00\x33\x00\x00\x00\x00\x00\x00\x00\x34"
 
 // copyArguments takes the offset and length of the copy instruction op from v,
 // the bytes that follow it, and returns how many of them there are.
 func copyArguments(op byte, v uint64) (from, n, size int) {
-	a, b := op&15, op>>4&7
-	abits, bbits := uint(argumentBits[a]), uint(argumentBits[b])
-	if a&(a+1)|b&(b+1) == 0 {
-		from = int(v & (1<<(abits&63) - 1))
-		n = int(v >> (abits & 63) & (1<<(bbits&63) - 1))
-	} else {
-		from, n = sparseArguments(op, v)
+	if s := plain[op&0x7f]; s != 0 {
+		obits, nbits := s<<3&0x38, s>>1&0x38
+		from = int(v & (1<<obits - 1))
+		n = int(v >> obits & (1<<nbits - 1))
+		return from, n, int(s&15 + s>>4)
 	}
-	if n == 0 {
-		n = 0x10000
-	}
-	return from, n, int(abits+bbits) >> 3
+	return sparseArguments(op, v)
 }
 
-// sparseArguments is copyArguments when bytes in the middle are left out.
-func sparseArguments(op byte, v uint64) (from, n int) {
+// sparseArguments is copyArguments for any instruction.
+func sparseArguments(op byte, v uint64) (from, n, size int) {
 	for bit := range 7 {
 		if op>>bit&1 == 0 {
 			continue
@@ -95,8 +99,12 @@ func sparseArguments(op byte, v uint64) (from, n int) {
 			n |= int(v&0xff) << (8 * (bit - 4))
 		}
 		v >>= 8
+		size++
 	}
-	return from, n
+	if n == 0 {
+		n = 0x10000
+	}
+	return from, n, size
 }
 
 // apply carries out the instructions of a delta: it fills dst, whose length is
@@ -105,48 +113,20 @@ func sparseArguments(op byte, v uint64) (from, n int) {
 // spans. It is fastest when all three have spare capacity; in that of dst it
 // may write anything.
 func apply(dst, base, d []byte, spans [][2]int) ([][2]int, error) {
-	out, from := 0, 0 // from: where in base the bytes after the last instruction's would stand; -1 after an insert
-	for i := 0; i < len(d); {
-		op := d[i]
-		i++
-		if op&0x80 != 0 {
-			off, n, size := copyArguments(op, window(d, i))
-			i += size
-			if i > len(d) || off > len(base) || n > len(base)-off || n > len(dst)-out {
-				return spans, errDeltaBounds
-			}
-			if off != from && from >= 0 {
-				spans = appendSpan(spans, out, out)
-			}
-			copyBytes(dst, out, base, off, n)
-			out += n
-			from = off + n
-			continue
+	p := patcher{dst: dst, base: base, d: d, spans: spans}
+	for p.i < len(d) {
+		p.short()
+		if err := p.step(); err != nil {
+			return p.spans, err
 		}
-		n := int(op)
-		if n == 0 {
-			return spans, errDeltaOp
-		}
-		if n > len(d)-i || n > len(dst)-out {
-			return spans, errDeltaBounds
-		}
-		copyBytes(dst, out, d, i, n)
-		if k := len(spans) - 1; k >= 0 && spans[k][1] == out {
-			spans[k][1] = out + n
-		} else {
-			spans = appendSpan(spans, out, out+n)
-		}
-		i += n
-		out += n
-		from = -1
 	}
-	if out != len(dst) {
-		return spans, errDeltaResult
+	if p.out != len(dst) {
+		return p.spans, errDeltaResult
 	}
-	if from >= 0 && from != len(base) {
-		spans = appendSpan(spans, out, out)
+	if p.from >= 0 && p.from != len(base) {
+		p.spans = appendSpan(p.spans, p.out, p.out)
 	}
-	return spans, nil
+	return p.spans, nil
 }
 
 // appendSpan appends a span, or stretches the last one over it when there are
@@ -164,18 +144,6 @@ func appendSpan(spans [][2]int, start, end int) [][2]int {
 	spans = spans[:k+1]
 	spans[k][0], spans[k][1] = start, end
 	return spans
-}
-
-// copyBytes copies n bytes, which must be there, from src[from:] to dst[to:].
-// Most copies of a delta are short: 32 bytes at once are then faster than a
-// call of memmove, if there is the capacity for them.
-func copyBytes(dst []byte, to int, src []byte, from, n int) {
-	if n <= 32 && to <= cap(dst)-32 && from <= cap(src)-32 {
-		d, s := dst[:cap(dst)], src[:cap(src)]
-		*(*[32]byte)(d[to:]) = *(*[32]byte)(s[from:])
-		return
-	}
-	copy(dst[to:to+n], src[from:from+n])
 }
 
 // deltaLength adds up what the instructions of a delta yield, at most limit+1.
