@@ -24,7 +24,7 @@ const (
 	bold   style = "\x1b[1m"
 	dim    style = "\x1b[2m"
 	red    style = "\x1b[1;31m"
-	yellow style = "\x1b[33m"
+	purple style = "\x1b[35m" // unlike yellow, legible on white too
 	cyan   style = "\x1b[36m"
 	green  style = "\x1b[32m"
 )
@@ -229,7 +229,7 @@ func confidenceStyle(c leak.Confidence) style {
 	case leak.Verified:
 		return red
 	case leak.Likely:
-		return yellow
+		return purple
 	case leak.Possible:
 		return cyan
 	}
@@ -360,7 +360,7 @@ func (t *table) closing(fs []Finding, s Summary) {
 		found = fmt.Sprintf("%s in %s.", count(int64(len(fs)), "token"), count(int64(countPlaces(fs)), "place"))
 		c = bold
 	} else if !s.Complete {
-		found, c = "No tokens found in what could be read.", yellow
+		found, c = "No tokens found in what could be read.", purple
 	}
 	ended := "nothing skipped"
 	if !s.Complete {

@@ -42,9 +42,6 @@ func (s *Scanner) History(ctx context.Context, repo *history.Repository, sel Sel
 	for _, p := range repo.Problems() {
 		t.missed("%s", p)
 	}
-	if n := repo.Shallow(); n > 0 && sel.all() {
-		t.missed("shallow clone: what came before %d of its commits is not here; git fetch --unshallow gets it", n)
-	}
 	blobs, err := s.walkBlobs(ctx, repo, &t)
 	if err != nil {
 		return t, err

@@ -1,10 +1,12 @@
 package scanner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"patwatch/detectors"
@@ -16,14 +18,17 @@ import (
 const windowSize = 1 << 20
 
 // Stream scans r to its end in windows of bounded size, whatever its length.
-// name is the path of the places found, and their source is leak.Stream. Finds
-// are reported window by window, and at once when r pauses after a line, as a
-// log that is followed does. A read error is noted in the Tally; what was
-// read before it is reported.
+// name is the path of the places found, "" for standard input, and their source
+// is leak.Stream. Finds are reported window by window. A read error is noted in
+// the Tally; what was read before it is reported.
+//
+// With Options.Live finds are reported as soon as r pauses after a line, as a
+// log does that is followed. Of two overlapping finds, of which one rules the
+// other out, both may then be reported.
 func (s *Scanner) Stream(ctx context.Context, name string, r io.Reader, emit Emit) (Tally, error) {
 	var refused error
 	w := s.newWindow()
-	w.live = true
+	w.live = s.opts.Live
 	n, err := w.scan(ctx, r, func(hits []hit) bool {
 		for _, h := range hits {
 			if refused = emit(s.candidate(h, leak.Place{Source: leak.Stream, Path: name})); refused != nil {
@@ -34,7 +39,7 @@ func (s *Scanner) Stream(ctx context.Context, name string, r io.Reader, emit Emi
 	})
 	t := Tally{Files: 1, Bytes: n}
 	if err != nil {
-		t.missed("%s: %s", name, reason(err))
+		t.missed("%s: %s", cmp.Or(name, "standard input"), reason(err))
 	}
 	return t, refused
 }
@@ -67,9 +72,10 @@ func (w *window) scan(ctx context.Context, r io.Reader, give func([]hit) bool) (
 		w.buf = make([]byte, windowSize+w.s.matcher.Overlap())
 	}
 	var (
-		open []sighting // what the next window may still change
-		kept int        // bytes at the start of buf that the last window also had
-		base int        // offset in the stream of buf[0]
+		open []sighting           // what the next window may still change
+		told = map[spanKey]bool{} // what was given though the next window sees it again
+		kept int                  // bytes at the start of buf that the last window also had
+		base int                  // offset in the stream of buf[0]
 		at   = position{line: 1}
 	)
 	for {
@@ -79,11 +85,12 @@ func (w *window) scan(ctx context.Context, r io.Reader, give func([]hit) bool) (
 		open = w.keep(open, data, base, at, last)
 		kept = min(len(data), w.s.matcher.Overlap())
 		gone := len(data) - kept
-		if last {
-			gone = len(data)
+		end := base + gone
+		if last || w.live && paused(data) {
+			end = base + len(data)
 		}
-		settled := settle(open, base+gone)
-		hits := resolve(w.s.matcher, open[:settled])
+		settled := settle(open, end)
+		hits := w.fresh(resolve(w.s.matcher, open[:settled]), told, base+gone)
 		open = open[settled:]
 		w.s.opts.Progress.read(0, n)
 		w.s.opts.Progress.saw(hits)
@@ -97,6 +104,32 @@ func (w *window) scan(ctx context.Context, r io.Reader, give func([]hit) bool) (
 		copy(w.buf, data[gone:])
 	}
 }
+
+// fresh returns the hits that were not told yet, and keeps in told those that
+// the next window, which starts at offset next, sees again.
+func (w *window) fresh(resolved []sighting, told map[spanKey]bool, next int) []hit {
+	var hits []hit
+	for _, f := range resolved {
+		k := keyOf(f.match)
+		if told[k] {
+			continue
+		}
+		hits = append(hits, f.hit)
+		if f.match.Start >= next {
+			told[k] = true
+		}
+	}
+	maps.DeleteFunc(told, func(k spanKey, _ bool) bool { return k.start < next })
+	return hits
+}
+
+// A spanKey says which bytes of a stream are a match of which format.
+type spanKey struct{ format, start, end int }
+
+func keyOf(m detectors.Match) spanKey { return spanKey{m.Format, m.Start, m.End} }
+
+// paused says whether data ends with a line.
+func paused(data []byte) bool { return len(data) > 0 && data[len(data)-1] == '\n' }
 
 // settle sorts the sightings by their start and returns how many of them no
 // match that starts at offset end or later can overlap, or reach through others.
@@ -128,7 +161,7 @@ func (w *window) fill(ctx context.Context, r io.Reader, buf []byte) (n int, err 
 		var k int
 		k, err = r.Read(buf[n:])
 		n += k
-		if w.live && 0 < k && k < pause && buf[n-1] == '\n' {
+		if w.live && 0 < k && k < pause && paused(buf[:n]) {
 			break
 		}
 	}
@@ -164,26 +197,25 @@ func (w *window) keep(found []sighting, data []byte, base int, at position, last
 	return found
 }
 
-// resolve picks one hit for each span.
-func resolve(m *detectors.Matcher, found []sighting) []hit {
+// resolve picks one sighting for each span.
+func resolve(m *detectors.Matcher, found []sighting) []sighting {
 	if len(found) == 0 {
 		return nil
 	}
-	type key struct{ format, start, end int }
-	byKey := make(map[key]hit, len(found))
+	byKey := make(map[spanKey]sighting, len(found))
 	all := make([]detectors.Match, 0, len(found))
 	for _, f := range found {
-		k := key{f.match.Format, f.match.Start, f.match.End}
+		k := keyOf(f.match)
 		if _, twice := byKey[k]; !twice {
-			byKey[k] = f.hit
+			byKey[k] = f
 			all = append(all, f.match)
 		}
 	}
-	var hits []hit
+	var out []sighting
 	for _, r := range m.Resolve(all) {
-		hits = append(hits, byKey[key{r.Format, r.Start, r.End}])
+		out = append(out, byKey[keyOf(r)])
 	}
-	return hits
+	return out
 }
 
 // reason words an error for a Tally.

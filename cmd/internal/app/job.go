@@ -78,8 +78,10 @@ func (j *scanJob) flush() error {
 // that the report could not be written.
 func (j *scanJob) scan(ctx context.Context) error {
 	switch {
+	case j.target == "":
+		return errors.New("the target is empty: name a repository, folder, file or URL")
 	case j.target == "-":
-		return j.add(j.scanner.Stream(ctx, "-", interruptible(ctx, j.streams.In), j.emit))
+		return j.add(j.scanner.Stream(ctx, "", interruptible(ctx, j.streams.In), j.emit))
 	case isURL(j.target):
 		return j.url(ctx)
 	}

@@ -146,7 +146,7 @@ func runScan(ctx context.Context, s Streams, f scanFlags, args []string) error {
 	progress := &scanner.Progress{}
 	job := &scanJob{
 		streams: s, flags: f, target: target, implied: len(args) == 0, progress: progress, out: out,
-		scanner: scanner.New(matcher, scanner.Options{Jobs: f.jobs, MaxBlob: int64(f.maxBlob), Progress: progress}),
+		scanner: scanner.New(matcher, scanner.Options{Jobs: f.jobs, MaxBlob: int64(f.maxBlob), Live: report.Streams(f.format), Progress: progress}),
 	}
 	return job.run(ctx, len(matcher.Formats()))
 }
