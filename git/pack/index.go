@@ -101,6 +101,14 @@ func (x *index) offset(i int) (uint64, error) {
 	return binary.BigEndian.Uint64(x.large[k:]), nil
 }
 
+// crc is the CRC-32 of the i-th object by name, 0 in version 1.
+func (x *index) crc(i int) uint32 {
+	if x.crcs == nil {
+		return 0
+	}
+	return binary.BigEndian.Uint32(x.crcs[4*i:])
+}
+
 // find returns the place of a name in the order of names.
 func (x *index) find(name []byte) (int, bool) {
 	lo, hi := 0, x.count(int(name[0]))

@@ -12,7 +12,7 @@ import (
 // base and its type.
 func (p *Pack) link() error {
 	n := p.index.n
-	p.offsets, p.rows = make([]uint64, n+1), make([]uint32, n)
+	offsets, rows := make([]uint64, n), make([]uint32, n)
 	end := uint64(len(p.data) - p.index.idSize)
 	for i := range n {
 		o, err := p.index.offset(i)
@@ -22,23 +22,23 @@ func (p *Pack) link() error {
 		if o < headerSize || o >= end {
 			return fmt.Errorf("%w index: offset %d is outside of the pack", ErrCorrupt, o)
 		}
-		p.offsets[i], p.rows[i] = o, uint32(i)
+		offsets[i], rows[i] = o, uint32(i)
 	}
-	sortOffsets(p.offsets[:n], p.rows, end)
-	p.offsets[n] = end
-	for i := range n {
-		if p.offsets[i] == p.offsets[i+1] {
-			return fmt.Errorf("%w index: two objects at offset %d", ErrCorrupt, p.offsets[i])
+	sortOffsets(offsets, rows, end)
+	p.records = make([]record, n+1)
+	p.records[n].offset = end
+	for i, row := range rows {
+		p.records[i] = record{offset: offsets[i], crc: p.index.crc(int(row)), row: row, first: -1, next: -1}
+		if i > 0 && offsets[i] == offsets[i-1] {
+			return fmt.Errorf("%w index: two objects at offset %d", ErrCorrupt, offsets[i])
 		}
 	}
 	p.fillBuckets()
-	p.kinds, p.base = make([]Kind, n), make([]int32, n)
 	if err := p.readHeaders(); err != nil {
 		return err
 	}
 	p.children()
-	order := p.resolve()
-	p.weigh(order)
+	p.weigh(p.resolve())
 	return nil
 }
 
@@ -72,13 +72,13 @@ func sortOffsets(offsets []uint64, rows []uint32, end uint64) {
 // objects; buckets[k] is the first object at or after the start of part k.
 func (p *Pack) fillBuckets() {
 	n := p.index.n
-	end := p.offsets[n]
+	end := p.records[n].offset
 	for p.shift = 0; end>>p.shift > uint64(n)+1; p.shift++ {
 	}
 	p.buckets = make([]uint32, end>>p.shift+2)
 	i := 0
 	for k := range p.buckets {
-		for i < n && p.offsets[i]>>p.shift < uint64(k) {
+		for i < n && p.records[i].offset>>p.shift < uint64(k) {
 			i++
 		}
 		p.buckets[k] = uint32(i)
@@ -92,7 +92,7 @@ func (p *Pack) at(o uint64) int {
 		return -1
 	}
 	for i := p.buckets[k]; i < p.buckets[k+1]; i++ {
-		if p.offsets[i] == o {
+		if p.records[i].offset == o {
 			return int(i)
 		}
 	}
@@ -102,13 +102,13 @@ func (p *Pack) at(o uint64) int {
 // readHeaders finds type and base of all entries, with all processors: most of
 // the time goes into waiting for memory.
 func (p *Pack) readHeaders() error {
-	parts := max(min(runtime.GOMAXPROCS(0), len(p.kinds)/4096), 1)
+	parts := max(min(runtime.GOMAXPROCS(0), p.Len()/4096), 1)
 	errs := make([]error, parts)
 	var all sync.WaitGroup
 	for k := range parts {
 		all.Go(func() {
 			errs[k] = p.guard(func() error {
-				p.readPart(len(p.kinds)*k/parts, len(p.kinds)*(k+1)/parts)
+				p.readPart(p.Len()*k/parts, p.Len()*(k+1)/parts)
 				return nil
 			})
 		})
@@ -125,10 +125,10 @@ func (p *Pack) readPart(start, end int) {
 	for ; start < end; start += batch {
 		stop := min(start+batch, end)
 		for i := start; i < stop; i++ {
-			p.kinds[i] = Kind(p.data[p.offsets[i]])
+			p.records[i].kind = Kind(p.data[p.records[i].offset])
 		}
 		for i := start; i < stop; i++ {
-			p.kinds[i], p.base[i] = p.readBase(i)
+			p.records[i].kind, p.records[i].base = p.readBase(i)
 		}
 	}
 }
@@ -142,10 +142,11 @@ func (p *Pack) readBase(i int) (Kind, int32) {
 	}
 	switch e.kind {
 	case offsetDelta:
-		if e.back == 0 || e.back > p.offsets[i] {
+		o := p.records[i].offset
+		if e.back == 0 || e.back > o {
 			return 0, noBase
 		}
-		if b := p.at(p.offsets[i] - e.back); b >= 0 {
+		if b := p.at(o - e.back); b >= 0 {
 			return 0, int32(b)
 		}
 		return 0, noBase
@@ -160,15 +161,10 @@ func (p *Pack) readBase(i int) (Kind, int32) {
 
 // children links each base to its deltas, in the order of the pack.
 func (p *Pack) children() {
-	n := len(p.base)
-	p.first, p.next = make([]int32, n), make([]int32, n)
-	for i := range p.first {
-		p.first[i] = -1
-	}
-	for i := n - 1; i >= 0; i-- {
-		p.next[i] = -1
-		if b := p.base[i]; b >= 0 {
-			p.next[i], p.first[b] = p.first[b], int32(i)
+	for i := p.Len() - 1; i >= 0; i-- {
+		if e := &p.records[i]; e.base >= 0 {
+			b := &p.records[e.base]
+			e.next, b.first = b.first, int32(i)
 		}
 	}
 }
@@ -178,16 +174,16 @@ func (p *Pack) children() {
 // reached from no whole object and keeps type 0. It returns the objects that it
 // reached, each after its base.
 func (p *Pack) resolve() []int32 {
-	order := make([]int32, 0, len(p.base))
-	for root, b := range p.base {
-		if b != noDelta {
+	order := make([]int32, 0, p.Len())
+	for root := range p.Len() {
+		if p.records[root].base != noDelta {
 			continue
 		}
-		kind, at := p.kinds[root], len(order)
+		kind, at := p.records[root].kind, len(order)
 		order = append(order, int32(root))
 		for ; at < len(order); at++ {
-			for c := p.first[order[at]]; c >= 0; c = p.next[c] {
-				p.kinds[c] = kind
+			for c := p.records[order[at]].first; c >= 0; c = p.records[c].next {
+				p.records[c].kind = kind
 				order = append(order, c)
 			}
 		}
@@ -201,24 +197,24 @@ func (p *Pack) resolve() []int32 {
 // last child's own children, so what is kept doubles in weight from one to the
 // next.
 func (p *Pack) weigh(order []int32) {
-	p.weight = make([]int32, len(p.base))
+	p.weight = make([]int32, p.Len())
 	for k := len(order) - 1; k >= 0; k-- {
 		i := order[k]
 		p.weight[i]++
-		if b := p.base[i]; b >= 0 {
+		if b := p.records[i].base; b >= 0 {
 			p.weight[b] += p.weight[i]
 		}
-		p.heaviestLast(i)
+		p.heaviestLast(&p.records[i])
 	}
 }
 
-// heaviestLast moves the heaviest child of object i to the end of its list.
-func (p *Pack) heaviestLast(i int32) {
-	before, heaviest, last := int32(-1), p.first[i], p.first[i]
+// heaviestLast moves the heaviest child of an object to the end of its list.
+func (p *Pack) heaviestLast(e *record) {
+	before, heaviest, last := int32(-1), e.first, e.first
 	if last < 0 {
 		return
 	}
-	for c := p.next[last]; c >= 0; c = p.next[c] {
+	for c := p.records[last].next; c >= 0; c = p.records[c].next {
 		if p.weight[c] >= p.weight[heaviest] {
 			before, heaviest = last, c
 		}
@@ -228,9 +224,9 @@ func (p *Pack) heaviestLast(i int32) {
 		return
 	}
 	if before < 0 {
-		p.first[i] = p.next[heaviest]
+		e.first = p.records[heaviest].next
 	} else {
-		p.next[before] = p.next[heaviest]
+		p.records[before].next = p.records[heaviest].next
 	}
-	p.next[last], p.next[heaviest] = heaviest, -1
+	p.records[last].next, p.records[heaviest].next = heaviest, -1
 }

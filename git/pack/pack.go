@@ -32,15 +32,22 @@ type Pack struct {
 	release []func() error
 	files   [][]byte // the mapped files
 
-	offsets []uint64 // by number, and the end of the last entry
-	rows    []uint32 // number -> place in the index
-	kinds   []Kind   // resolved; 0: the chain has no end
-	base    []int32  // number of the base, -1: not a delta, noBase: not in this pack
-	first   []int32  // number of the first object stored as a delta against this one, -1: none
-	next    []int32  // number of the next one with the same base, -1: none
-	weight  []int32  // number of objects stored against this one, directly or not, and itself
+	records []record // by number; the last one only says where the one before it ends
+	weight  []int32  // number of objects stored against each, directly or not, and itself
 	buckets []uint32 // see at
 	shift   uint
+}
+
+// A record is what is known of an object before it is read: together, since a
+// walk needs it together and in an order of its own.
+type record struct {
+	offset uint64 // in the file
+	crc    uint32 // of the packed bytes, if the index has it
+	row    uint32 // place in the index
+	base   int32  // number of the base, noDelta, or noBase: not in this pack
+	first  int32  // number of the first object stored as a delta against this one, -1: none
+	next   int32  // number of the next one with the same base, -1: none
+	kind   Kind   // resolved; 0: the chain has no end
 }
 
 const (
@@ -150,18 +157,18 @@ func (p *Pack) Close() error {
 func (p *Pack) Path() string { return p.path }
 
 // Len returns the number of objects.
-func (p *Pack) Len() int { return len(p.kinds) }
+func (p *Pack) Len() int { return max(len(p.records)-1, 0) }
 
 // ID returns the name of object i.
-func (p *Pack) ID(i int) ID { return makeID(p.index.name(int(p.rows[i]))) }
+func (p *Pack) ID(i int) ID { return makeID(p.index.name(int(p.records[i].row))) }
 
 // Kind returns the type of object i, 0 when its delta chain has no end in this
 // pack.
-func (p *Pack) Kind(i int) Kind { return p.kinds[i] }
+func (p *Pack) Kind(i int) Kind { return p.records[i].kind }
 
 // Base returns the object that object i is stored as a delta against, -1 when
 // it is stored whole.
-func (p *Pack) Base(i int) int { return max(int(p.base[i]), -1) }
+func (p *Pack) Base(i int) int { return max(int(p.records[i].base), -1) }
 
 // Find returns the number of the object with the name id.
 func (p *Pack) Find(id ID) (int, bool) {
@@ -189,9 +196,12 @@ type packed struct {
 	body []byte // the zlib stream, up to the end of the entry
 }
 
+// packed returns the bytes of entry i.
+func (p *Pack) packed(i int) []byte { return p.data[p.records[i].offset:p.records[i+1].offset] }
+
 // header reads the header of entry i.
 func (p *Pack) header(i int) (packed, error) {
-	return parseEntry(p.data[p.offsets[i]:p.offsets[i+1]], p.index.idSize)
+	return parseEntry(p.packed(i), p.index.idSize)
 }
 
 // parseEntry reads the header of the entry that b is.

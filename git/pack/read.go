@@ -16,7 +16,7 @@ const maxExpansion = 1032
 
 // fail words an error about object i.
 func (p *Pack) fail(i int, err error) error {
-	return fmt.Errorf("pack %s, object %s at offset %d: %w", p.path, p.ID(i), p.offsets[i], err)
+	return fmt.Errorf("pack %s, object %s at offset %d: %w", p.path, p.ID(i), p.records[i].offset, err)
 }
 
 // inflate reads the stream of entry i into a buffer of the pool.
@@ -44,7 +44,7 @@ func (p *Pack) inflateInto(f *Inflater, dst []byte, i int, e *packed) ([]byte, e
 // stream reads the stream of entry i into dst. The inflater gets to see what
 // follows the entry, too: with bytes to spare it is faster.
 func (p *Pack) stream(f *Inflater, dst []byte, i int, e *packed) error {
-	start := p.offsets[i+1] - uint64(len(e.body))
+	start := p.records[i+1].offset - uint64(len(e.body))
 	n, err := f.Zlib(dst, p.data[start:], p.index.crcs == nil)
 	if err == nil && n > len(e.body) {
 		err = errCut
@@ -58,11 +58,8 @@ func (p *Pack) check(i int, e *packed) error {
 	if e.size > int64(len(e.body))*maxExpansion {
 		return fmt.Errorf("%w: %d bytes cannot come from %d", ErrCorrupt, e.size, len(e.body))
 	}
-	if crcs := p.index.crcs; crcs != nil {
-		want := binary.BigEndian.Uint32(crcs[4*p.rows[i]:])
-		if crc32.ChecksumIEEE(p.data[p.offsets[i]:p.offsets[i+1]]) != want {
-			return errCRC
-		}
+	if p.index.crcs != nil && crc32.ChecksumIEEE(p.packed(i)) != p.records[i].crc {
+		return errCRC
 	}
 	return nil
 }
@@ -141,7 +138,7 @@ var (
 // its end.
 func (p *Pack) Stream(i int) (io.ReadCloser, int64, error) {
 	e, err := p.header(i)
-	if err == nil && p.base[i] != noDelta {
+	if err == nil && p.records[i].base != noDelta {
 		err = errors.New("it is stored as a delta")
 	}
 	if err != nil {

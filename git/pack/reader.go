@@ -33,7 +33,7 @@ func (p *Pack) NewReader() *Reader { return &Reader{pack: p, inflater: NewInflat
 // is missing; it leaves the Reader usable.
 func (r *Reader) Read(i int) (Kind, []byte, error) {
 	p := r.pack
-	if p.kinds[i] == 0 {
+	if p.records[i].kind == 0 {
 		return 0, nil, p.fail(i, errNoBase)
 	}
 	var data []byte
@@ -44,7 +44,7 @@ func (r *Reader) Read(i int) (Kind, []byte, error) {
 	if err != nil {
 		return 0, nil, p.fail(i, err)
 	}
-	return p.kinds[i], data, nil
+	return p.records[i].kind, data, nil
 }
 
 // read goes down the chain of object i to a known object or to its end, and up
@@ -52,7 +52,7 @@ func (r *Reader) Read(i int) (Kind, []byte, error) {
 func (r *Reader) read(i int) ([]byte, error) {
 	var data []byte
 	r.chain = r.chain[:0]
-	for at := i; at >= 0 && data == nil; at = int(r.pack.base[at]) {
+	for at := i; at >= 0 && data == nil; at = int(r.pack.records[at].base) {
 		if len(r.chain) > maxDepth {
 			return nil, errDepth
 		}
@@ -103,7 +103,7 @@ func (r *Reader) step(i int, base []byte) ([]byte, error) {
 	if err := tooLarge(e.size, r.MaxSize); err != nil {
 		return nil, err
 	}
-	if p.base[i] == noDelta {
+	if p.records[i].base == noDelta {
 		return p.inflate(r.inflater, &r.buffers, i, &e)
 	}
 	if r.delta, err = p.inflateInto(r.inflater, r.delta, i, &e); err != nil {

@@ -98,8 +98,8 @@ func (p *Pack) complete(o *WalkOptions, cancel context.CancelCauseFunc) {
 // unresolved reports the objects whose chain has no end: their type is not
 // known, so they may be of a wanted kind.
 func (p *Pack) unresolved(o *WalkOptions) {
-	for i, k := range p.kinds {
-		if k == 0 {
+	for i := range p.Len() {
+		if p.records[i].kind == 0 {
 			o.Fail(0, i, p.fail(i, errNoBase))
 		}
 	}
@@ -110,9 +110,9 @@ func (p *Pack) unresolved(o *WalkOptions) {
 // the others by the dozen.
 func (p *Pack) units(kinds []Kind) [][]int32 {
 	var alone, many []int32
-	for i, b := range p.base {
-		switch {
-		case b != noDelta || !slices.Contains(kinds, p.kinds[i]):
+	for i := range p.Len() {
+		switch e := &p.records[i]; {
+		case e.base != noDelta || !slices.Contains(kinds, e.kind):
 		case p.weight[i] > heavy:
 			alone = append(alone, int32(i))
 		default:

@@ -58,7 +58,7 @@ func (w *walker) tree(ctx context.Context, root int32) error {
 		if n%poll == 0 && ctx.Err() != nil {
 			return nil
 		}
-		top.child = w.p.next[c]
+		top.child = w.p.records[c].next
 		if err := w.child(int(c)); err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (w *walker) child(i int) error {
 	base := w.path[depth-1].data
 	data, err := w.resolve(i, depth, base)
 	if err == nil {
-		w.object = Object{i, w.p.kinds[i], depth, data, base, w.delta, w.spans}
+		w.object = Object{i, w.p.records[i].kind, depth, data, base, w.delta, w.spans}
 		err = w.o.Visit(w.n, &w.object)
 	} else {
 		w.lost(i, err)
@@ -111,7 +111,7 @@ func (w *walker) child(i int) error {
 // visited keeps the bytes of object i for its children. data is nil when there
 // are none to keep.
 func (w *walker) visited(i int, data []byte) {
-	switch c := w.p.first[i]; {
+	switch c := w.p.records[i].first; {
 	case data == nil:
 	case c < 0:
 		w.buffers.put(data)
@@ -169,7 +169,7 @@ func (w *walker) above(i int, f func(int)) {
 		last := len(todo) - 1
 		at := todo[last]
 		todo = todo[:last]
-		for c := w.p.first[at]; c >= 0; c = w.p.next[c] {
+		for c := w.p.records[at].first; c >= 0; c = w.p.records[c].next {
 			f(int(c))
 			todo = append(todo, c)
 		}
