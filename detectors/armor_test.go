@@ -38,18 +38,22 @@ func blocks(r *rand.Rand) map[string]string {
 	}
 	iv := strings.Repeat("0A1B2C3D", 4)
 	return map[string]string{
-		"plain":          join("\n"),
-		"CRLF":           join("\r\n"),
-		"escaped":        `{"key": "` + join(`\n`) + `\n"}`,
-		"escaped twice":  join(`\\n`),
-		"indented":       "  " + join("\n    "),
-		"concatenated":   `"` + join("\\n\" +\n\t\"") + `\n"`,
-		"commented":      "# " + join("\n# "),
-		"DES":            rsaBegin + "\n" + cipher + "DES-EDE3-CBC," + iv[:16] + "\n\n" + strings.Join(lines, "\n") + "\n" + rsaEnd,
-		"AES":            rsaBegin + "\n" + cipher + "AES-256-CBC," + iv + "\n\n" + strings.Join(lines, "\n") + "\n" + rsaEnd,
-		"AES, CRLF":      strings.ReplaceAll(rsaBegin+"\n"+cipher+"AES-256-CBC,"+iv+"\n\n"+strings.Join(lines, "\n")+"\n"+rsaEnd, "\n", "\r\n"),
-		"lines of 76":    rsaBegin + "\n" + strings.Join(keyLines(r, 800, 76), "\n") + "\n" + rsaEnd,
-		"a line of 1600": rsaBegin + "\n" + strings.Join(keyLines(r, 1200, 4096), "\n") + "\n" + rsaEnd,
+		"plain":           join("\n"),
+		"CRLF":            join("\r\n"),
+		"escaped":         `{"key": "` + join(`\n`) + `\n"}`,
+		"escaped twice":   join(`\\n`),
+		"indented":        "  " + join("\n    "),
+		"concatenated":    `"` + join("\\n\" +\n\t\"") + `\n"`,
+		"commented":       "# " + join("\n# "),
+		"DES":             rsaBegin + "\n" + cipher + "DES-EDE3-CBC," + iv[:16] + "\n\n" + strings.Join(lines, "\n") + "\n" + rsaEnd,
+		"AES":             rsaBegin + "\n" + cipher + "AES-256-CBC," + iv + "\n\n" + strings.Join(lines, "\n") + "\n" + rsaEnd,
+		"AES, CRLF":       strings.ReplaceAll(rsaBegin+"\n"+cipher+"AES-256-CBC,"+iv+"\n\n"+strings.Join(lines, "\n")+"\n"+rsaEnd, "\n", "\r\n"),
+		"lines of 76":     rsaBegin + "\n" + strings.Join(keyLines(r, 800, 76), "\n") + "\n" + rsaEnd,
+		"added by a diff": "+" + join("\n+"),
+		"added, indented": "+\t" + join("\n+\t"),
+		"on one line":     "key: " + join(" "),
+		"a quoted list":   "'" + join("',\n  '") + "'",
+		"a line of 1600":  rsaBegin + "\n" + strings.Join(keyLines(r, 1200, 4096), "\n") + "\n" + rsaEnd,
 	}
 }
 
@@ -81,6 +85,32 @@ func TestBlocks(t *testing.T) {
 		start, end := bytes.Index(data, []byte("-----BEGIN")), bytes.Index(data, []byte(rsaEnd))+len(rsaEnd)
 		if len(got) != 1 || got[0].Start != start || got[0].End != end {
 			t.Errorf("%s: want [%d:%d], got %s", name, start, end, describe(m, got))
+		}
+	}
+}
+
+// TestBlocksCut has blocks that are whole but for their last line, as a diff
+// that removes them shows them: its sign joins the dashes. Keys that say how
+// long they are count all the same.
+func TestBlocksCut(t *testing.T) {
+	m := armorMatcher(t)
+	lines := keyLines(rand.New(rand.NewPCG(1, 2)), 700, 64)
+	for name, c := range map[string]struct {
+		text string
+		want int
+	}{
+		"removed by a diff":        {"-" + rsaBegin + "\n-" + strings.Join(lines, "\n-") + "\n-" + rsaEnd + "\n", 1},
+		"no last line":             {rsaBegin + "\n" + strings.Join(lines, "\n") + "\n", 1},
+		"no last lines":            {rsaBegin + "\n" + strings.Join(lines[:8], "\n") + "\n", 0},
+		"a line left out":          {rsaBegin + "\n" + strings.Join(append(lines[:4:4], lines[5:]...), "\n") + "\n" + rsaEnd, 0},
+		"another file's last line": {rsaBegin + "\n" + strings.Join(lines[:8], "\n") + "\n-----END CERTIFICATE-----", 0},
+	} {
+		got := m.Find(nil, []byte(c.text))
+		if len(got) != c.want {
+			t.Errorf("%s: %s", name, describe(m, got))
+		}
+		if len(got) == 1 && !strings.Contains(c.text[got[0].Start:got[0].End], lines[len(lines)-1]) {
+			t.Errorf("%s: the last line of the key is left out", name)
 		}
 	}
 }

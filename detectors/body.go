@@ -176,18 +176,21 @@ func classOf(body []byte) class {
 
 // entropy is the number of bits a byte that a code made for body alone needs.
 func entropy(body []byte) float64 {
+	if len(body) == 0 {
+		return 0
+	}
 	var count [256]int
 	for _, b := range body {
 		count[b]++
 	}
-	h := 0.0
+	sum := 0.0
 	for _, n := range count {
-		if n > 0 {
-			p := float64(n) / float64(len(body))
-			h -= p * math.Log2(p)
+		if n > 1 {
+			sum += float64(n) * math.Log2(float64(n))
 		}
 	}
-	return h
+	n := float64(len(body))
+	return math.Log2(n) - sum/n
 }
 
 // leastEntropy is what a random body of this length and alphabet reaches but

@@ -6,67 +6,122 @@ import (
 	"encoding/binary"
 )
 
-// isPEM reports whether token is a private key in text form with a key inside
-// and not dots or a few words: its body must be base64 of the DER, OpenSSH or
-// OpenPGP data that its header announces, of a plausible length.
+// isPEM reports whether token is a private key in text form with a whole key
+// inside and not dots or a few words: its body must be base64 of the DER,
+// OpenSSH or OpenPGP data that its header announces. The lines may stand in a
+// string literal, a comment or a diff, as those of an armored block may.
 func isPEM(token []byte) bool {
-	header, body, ok := pemParts(token)
+	label, body, ended := pemParts(token)
+	start, ok := firstLine(body, 0)
 	if !ok {
 		return false
 	}
-	text, encrypted := pemBody(body)
-	crc := bytes.IndexByte(text, '=')
-	if bytes.Contains(header, []byte("PGP")) && crc > 0 {
-		text = bytes.TrimRight(text[:crc], "=")
+	for start > 0 && body[start-1] == '+' {
+		start--
+	}
+	k := keyText{label: label, ended: ended, encrypted: bytes.Contains(body[:start], []byte("ENCRYPTED"))}
+	// A plus sign before a line is part of it, or is that of a diff.
+	return k.holds(pemText(body[start:], false)) || k.holds(pemText(body[start:], true))
+}
+
+// pemParts returns what stands between BEGIN and the dashes, and the body up
+// to the last line. ended says that there is one, and that it has the same
+// label. Without a first line all is empty.
+func pemParts(token []byte) (label, body []byte, ended bool) {
+	rest, ok := bytes.CutPrefix(token, []byte(beginMark))
+	if !ok {
+		return nil, nil, false
+	}
+	label, rest, ok = bytes.Cut(rest, []byte(dashes))
+	if !ok {
+		return nil, nil, false
+	}
+	body, last, _ := bytes.Cut(rest, []byte("-----END "))
+	last, ok = bytes.CutPrefix(last, label)
+	return label, body, ok && bytes.HasPrefix(last, []byte(dashes))
+}
+
+// pemText joins lines of base64, leaving out what separates them: in a diff the
+// signs at the start of lines, too. It returns nil when anything else stands
+// between or behind them.
+func pemText(lines []byte, diff bool) (text []byte) {
+	for i := 0; i < len(lines); {
+		start := separator(lines, i)
+		signs := start - i - len(bytes.TrimRight(lines[i:start], "+"))
+		if start -= signs; diff && signs > 0 {
+			start++
+		}
+		end := line(lines, start)
+		if end == i {
+			return nil
+		}
+		text = append(text, lines[start:end]...)
+		i = end
+	}
+	return text
+}
+
+// keyText says what the lines round a key tell about it.
+type keyText struct {
+	label     []byte
+	ended     bool // the last line stands there
+	encrypted bool // a line before the key says so
+}
+
+// holds reports whether text is base64 of a key as k announces it. Where the
+// data do not say themselves how long they are, the last line must.
+func (k keyText) holds(text []byte) bool {
+	pgp := bytes.Contains(k.label, []byte("PGP"))
+	if crc := bytes.IndexByte(text, '='); pgp && crc > 0 {
+		text = text[:crc]
 	}
 	raw, ok := decodeBase64(text)
-	if !ok || len(raw) < 40 {
-		return false
-	}
 	switch {
-	case bytes.Contains(header, []byte("OPENSSH")):
-		return bytes.HasPrefix(raw, []byte("openssh-key-v1\x00")) && len(raw) > 100
-	case bytes.Contains(header, []byte("PGP")):
-		return raw[0]&0x80 != 0
-	case encrypted:
-		return len(raw)%8 == 0
+	case !ok || len(raw) < 40:
+		return false
+	case bytes.Contains(k.label, []byte("OPENSSH")):
+		return openSSH(raw)
+	case pgp:
+		return k.ended && secretKeyPacket(raw[0])
+	case k.encrypted:
+		return k.ended && len(raw)%8 == 0
 	}
 	return derSequence(raw)
 }
 
-// pemParts returns what stands between the dashes of the first line, and the
-// body up to the last line.
-func pemParts(token []byte) (header, body []byte, ok bool) {
-	const begin, dashes, end = "-----BEGIN ", "-----", "-----END "
-	rest, ok := bytes.CutPrefix(token, []byte(begin))
-	if !ok {
-		return nil, nil, false
+// openSSH reports whether raw is a key in OpenSSH's own form, as long as it
+// says: cipher, key derivation and its options, one public and one private key.
+func openSSH(raw []byte) bool {
+	rest, ok := bytes.CutPrefix(raw, []byte("openssh-key-v1\x00"))
+	for range 3 {
+		rest, ok = skipString(rest, ok)
 	}
-	header, rest, ok = bytes.Cut(rest, []byte(dashes))
-	if !ok {
-		return nil, nil, false
+	if !ok || len(rest) < 4 || binary.BigEndian.Uint32(rest) != 1 {
+		return false
 	}
-	body, _, ok = bytes.Cut(rest, []byte(end))
-	return header, body, ok
+	rest, ok = skipString(rest[4:], ok)
+	rest, ok = skipString(rest, ok)
+	return ok && len(rest) == 0
 }
 
-// pemBody joins the base64 of a body's lines, whatever they are quoted,
-// escaped or indented with. encrypted says that a header line told so.
-func pemBody(body []byte) (text []byte, encrypted bool) {
-	for _, escape := range []string{`\\r`, `\\n`, `\r`, `\n`} {
-		body = bytes.ReplaceAll(body, []byte(escape), []byte("\n"))
+// skipString returns what stands behind a length of four bytes and as many
+// bytes. ok says whether all of it is there, and was before.
+func skipString(raw []byte, before bool) (rest []byte, ok bool) {
+	if !before || len(raw) < 4 {
+		return nil, false
 	}
-	for line := range bytes.SplitSeq(body, []byte("\n")) {
-		line = bytes.TrimRight(line, " \t\r\"'`,;\\")
-		line = bytes.TrimSuffix(line, []byte(" +"))
-		line = bytes.Trim(line, " \t\r\"'`,;>#*|")
-		if bytes.Contains(line, []byte(":")) {
-			encrypted = encrypted || bytes.Contains(line, []byte("ENCRYPTED"))
-			continue
-		}
-		text = append(text, line...)
+	n := uint64(binary.BigEndian.Uint32(raw))
+	if n > uint64(len(raw)-4) {
+		return nil, false
 	}
-	return text, encrypted
+	return raw[4+n:], true
+}
+
+// secretKeyPacket reports whether an OpenPGP packet that starts with head holds
+// a secret key, in the old or the new form of heads.
+func secretKeyPacket(head byte) bool {
+	const tag = 5
+	return head&0xc0 == 0xc0 && head&0x3f == tag || head&0xc0 == 0x80 && head>>2&0x0f == tag
 }
 
 // derSequence reports whether raw is one ASN.1 SEQUENCE, of its stated length,
@@ -145,7 +200,6 @@ func isPuTTY(token []byte) bool {
 	if !ok {
 		return false
 	}
-	text, _ := pemBody(body)
-	raw, ok := decodeBase64(text)
+	raw, ok := decodeBase64(pemText(body, false))
 	return ok && len(raw) >= 16
 }

@@ -2,7 +2,6 @@ package detectors
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
@@ -217,82 +216,6 @@ func TestCaskSizes(t *testing.T) {
 	} {
 		if got := caskStructure([]byte(c.token)); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
-		}
-	}
-}
-
-// pemOf wraps bytes as a key file does.
-func pemOf(label, eol string, raw []byte, headers ...string) []byte {
-	text := base64.StdEncoding.EncodeToString(raw)
-	var b strings.Builder
-	b.WriteString("-----BEGIN " + label + "-----" + eol)
-	for _, h := range headers {
-		b.WriteString(h + eol)
-	}
-	for len(text) > 64 {
-		b.WriteString(text[:64] + eol)
-		text = text[64:]
-	}
-	b.WriteString(text + eol + "-----END " + label + "-----")
-	return []byte(b.String())
-}
-
-func TestPEM(t *testing.T) {
-	r := rand.New(rand.NewPCG(37, 38))
-	der := append([]byte{0x30, 0x81, 0x83, 0x02, 0x01, 0x00, 0x04, 0x7e}, randomBytes(r, 0x7e)...)
-	ssh := append([]byte("openssh-key-v1\x00"), randomBytes(r, 200)...)
-	pgp := append([]byte{0x95}, randomBytes(r, 300)...)
-	const private = "PRIVATE KEY"
-	for _, c := range []struct {
-		name  string
-		token []byte
-		want  bool
-	}{
-		{"PKCS 8", pemOf(private, "\n", der), true},
-		{"CRLF", pemOf("RSA "+private, "\r\n", der), true},
-		{"escaped", pemOf("EC "+private, `\n`, der), true},
-		{"escaped twice", pemOf(private, `\\n`, der), true},
-		{"indented and quoted", pemOf(private, "\",\n    \"", der), true},
-		{"added up", pemOf(private, "\" +\n\t\"", der), true},
-		{"commented", pemOf(private, "\n# ", der), true},
-		{"encrypted", pemOf("RSA "+private, "\n", randomBytes(r, 128), "Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-128-CBC,00", ""), true},
-		{"encrypted, cut", pemOf("RSA "+private, "\n", randomBytes(r, 127), "Proc-Type: 4,ENCRYPTED", ""), false},
-		{"OpenSSH", pemOf("OPENSSH "+private, "\n", ssh), true},
-		{"OpenSSH without its mark", pemOf("OPENSSH "+private, "\n", der), false},
-		{"PGP", pemOf("PGP "+private+" BLOCK", "\n", pgp, "Version: GnuPG v1", ""), true},
-		{"random bytes", pemOf(private, "\n", append([]byte{1}, randomBytes(r, 130)...)), false},
-		{"a stated length too long", pemOf(private, "\n", append([]byte{0x30, 0x82, 9, 9}, der...)), false},
-		{"dots", []byte("-----BEGIN " + private + "-----\n...\n-----END " + private + "-----"), false},
-		{"a first line and dots", []byte("-----BEGIN " + private + "-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n...\n-----END " + private + "-----"), false},
-		{"words", []byte("-----BEGIN " + private + "-----\nyour key goes here\n-----END " + private + "-----"), false},
-		{"no end", []byte("-----BEGIN " + private + "-----\nAAAA"), false},
-		{"nothing", nil, false},
-	} {
-		if got := isPEM(c.token); got != c.want {
-			t.Errorf("%s: %v, want %v", c.name, got, c.want)
-		}
-	}
-}
-
-func TestDER(t *testing.T) {
-	for _, c := range []struct {
-		raw  string // hex
-		want bool
-	}{
-		{"300402010000", true},
-		{"300302010400", false}, // no version
-		{"3080020100", false},   // no length
-		{"30", false}, {"3082", false}, {"308200", false}, {"", false},
-		{"30050203010001", false},
-		{"3081ff020100", false},
-		{"30063004020101" + "02", true},
-	} {
-		raw, err := hex.DecodeString(c.raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := derSequence(raw); got != c.want {
-			t.Errorf("%s: %v, want %v", c.raw, got, c.want)
 		}
 	}
 }
