@@ -94,8 +94,8 @@ func (w *Writer) Write(e Entry) error {
 }
 
 func (w *Writer) object(e Entry) error {
-	if len(e.Body) < 2 || e.Body[0] != '{' {
-		return errors.New("its stored form is not an object")
+	if !bytes.HasPrefix(e.Body, []byte(`{"`)) {
+		return errors.New("its stored form is not an event")
 	}
 	before, after := "", "\n"
 	if w.format == JSON {
@@ -104,12 +104,7 @@ func (w *Writer) object(e Entry) error {
 			before = "[\n"
 		}
 	}
-	if e.Body[1] != '}' {
-		after = string(e.Body[1:]) + after
-		_, err := fmt.Fprintf(w.out, "%s{\"index\":%d,%s", before, e.Index, after)
-		return err
-	}
-	_, err := fmt.Fprintf(w.out, "%s{\"index\":%d}%s", before, e.Index, after)
+	_, err := fmt.Fprintf(w.out, "%s{\"index\":%d,%s%s", before, e.Index, e.Body[1:], after)
 	return err
 }
 
@@ -212,7 +207,7 @@ func parseObject(line []byte) (Entry, error) {
 	rest, ok := bytes.CutPrefix(line, []byte(`{"index":`))
 	number, body, found := bytes.Cut(rest, []byte{','})
 	n, err := strconv.ParseInt(string(number), 10, 64)
-	if !ok || !found || err != nil || n < 0 || len(body) > maxEvent {
+	if !ok || !found || err != nil || n < 0 || len(body) > maxEvent || !bytes.HasPrefix(body, []byte{'"'}) {
 		return Entry{}, bad
 	}
 	e := Entry{n, append([]byte{'{'}, body...)}

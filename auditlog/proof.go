@@ -82,7 +82,7 @@ func ParseProof(b []byte) (Proof, error) {
 	}
 	for _, line := range lines[3:] {
 		h, err := tlog.ParseHash(line)
-		if err != nil {
+		if err != nil || h.String() != line {
 			return bad("a hash is not base64 of 32 bytes")
 		}
 		p.Path = append(p.Path, h)
