@@ -123,7 +123,7 @@ func (w *blobWorker) visit(b *history.Blob) error {
 	}
 	ms := w.stack[b.Depth][:0]
 	if max := w.s.opts.MaxBlob; max > 0 && int64(len(b.Data)) > max {
-		w.missed = append(w.missed, (&tooLargeError{"blob " + b.ID.String(), int64(len(b.Data)), max}).Error())
+		w.missed = append(w.missed, (&tooLargeError{"blob " + b.ID().String(), int64(len(b.Data)), max}).Error())
 		w.stack[b.Depth] = ms
 		w.s.opts.Progress.read(1, 0)
 		return nil
@@ -135,7 +135,7 @@ func (w *blobWorker) visit(b *history.Blob) error {
 	}
 	w.stack[b.Depth] = ms
 	if len(ms) > 0 {
-		w.note(b.ID, b.Data, ms)
+		w.note(b.ID(), b.Data, ms)
 	}
 	w.s.opts.Progress.read(1, len(b.Data))
 	return nil

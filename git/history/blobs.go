@@ -17,7 +17,6 @@ const DefaultMaxMaterialised = 64 << 20
 // A Blob is one copy of a blob as a walk visits it. The slices are valid during
 // the visit only, and must not be changed.
 type Blob struct {
-	ID pack.ID
 	// Depth, Base, Delta and Changed are those of [pack.Object]: at a Depth above
 	// 0 the worker's last visit with Depth-1 was the base's. They are 0 and nil
 	// for a blob that was not read from a pack.
@@ -29,6 +28,19 @@ type Blob struct {
 	// Again says that another copy of the same blob was visited before. It is
 	// visited again because others may be stored as deltas against this copy.
 	Again bool
+
+	id    pack.ID    // when pack is nil
+	pack  *pack.Pack // where it was read from
+	index int        // its number there
+}
+
+// ID returns the blob's name. Looking it up costs more than the rest of a small
+// blob's visit, and few visits need it.
+func (b *Blob) ID() pack.ID {
+	if b.pack == nil {
+		return b.id
+	}
+	return b.pack.ID(b.index)
 }
 
 // BlobOptions say how a walk reads. Callbacks are called from several
@@ -190,8 +202,8 @@ func (w *blobWalk) walkPack(p *pack.Pack, again bitmap) error {
 		MaxSize: w.o.MaxMaterialised,
 		Visit: func(n int, o *pack.Object) error {
 			b := &blobs[n]
-			*b = Blob{p.ID(o.Index), o.Depth, o.Data, o.Base, o.Delta, o.Changed, n, again.has(o.Index)}
-			if b.Again && w.recovered(b.ID) {
+			*b = Blob{o.Depth, o.Data, o.Base, o.Delta, o.Changed, n, again.has(o.Index), pack.ID{}, p, o.Index}
+			if b.Again && w.recovered(b.ID()) {
 				b.Again = false
 			}
 			w.count(n, int64(len(o.Data)), b.Again)

@@ -89,7 +89,7 @@ func (w *blobWalk) deliver(worker int, id pack.ID, data []byte, size int64, open
 		return w.large(worker, id, size, open)
 	}
 	w.count(worker, size, false)
-	return w.o.Visit(worker, &Blob{ID: id, Data: data, Worker: worker})
+	return w.o.Visit(worker, &Blob{id: id, Data: data, Worker: worker})
 }
 
 // viaGit reads objects through one git process after the other, and visits

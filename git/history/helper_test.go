@@ -133,13 +133,13 @@ func walk(t testing.TB, r *Repository, o BlobOptions) walked {
 		if b.Worker != worker {
 			t.Errorf("worker %d, not %d", b.Worker, worker)
 		}
-		if hashOf(r, b.Data) != b.ID {
-			t.Errorf("blob %s has other contents", b.ID)
+		if hashOf(r, b.Data) != b.ID() {
+			t.Errorf("blob %s has other contents", b.ID())
 		}
 		if (b.Depth == 0) != (b.Base == nil && b.Delta == nil) {
-			t.Errorf("blob %s: depth %d with base %v", b.ID, b.Depth, b.Base != nil)
+			t.Errorf("blob %s: depth %d with base %v", b.ID(), b.Depth, b.Base != nil)
 		}
-		seen(b.ID, int64(len(b.Data)), b.Again)
+		seen(b.ID(), int64(len(b.Data)), b.Again)
 		return nil
 	}
 	o.Large = func(_ int, id pack.ID, size int64, open func() (io.ReadCloser, error)) error {

@@ -339,8 +339,8 @@ func TestFlippedBytesInPack(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, err := r.WalkBlobs(t.Context(), BlobOptions{Visit: func(_ int, b *Blob) error {
-			if hashOf(r, b.Data) != b.ID {
-				t.Errorf("byte %d: blob %s has other contents", at, b.ID)
+			if hashOf(r, b.Data) != b.ID() {
+				t.Errorf("byte %d: blob %s has other contents", at, b.ID())
 			}
 			return nil
 		}})

@@ -120,7 +120,7 @@ func (l *looseWalker) object(dir string, id pack.ID) error {
 	w.recovered(id)
 	w.counts[l.n].loose++
 	w.count(l.n, int64(len(l.buf)), false)
-	return w.o.Visit(l.n, &Blob{ID: id, Data: l.buf, Worker: l.n})
+	return w.o.Visit(l.n, &Blob{id: id, Data: l.buf, Worker: l.n})
 }
 
 func (l *looseWalker) large(dir string, id pack.ID) error {
