@@ -158,7 +158,7 @@ func TestBlocksTakeLinearTime(t *testing.T) {
 		"lines and ends":    line + "\n" + rsaEnd + "\n",
 		"headers":           rsaBegin + "\n",
 	} {
-		data := []byte(strings.Repeat(text, 1<<20/len(text)))
+		data := []byte(strings.Repeat(text, rounds(1<<20)/len(text)))
 		boundedSteps(t, m, name, data)
 	}
 }

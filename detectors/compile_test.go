@@ -100,7 +100,7 @@ func TestEveryFormatIsFoundAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 20 {
+		for range rounds(20) {
 			text, token, err := Plant(f, r)
 			if err != nil {
 				t.Fatal(err)

@@ -23,10 +23,7 @@ func describe(m *Matcher, ms []Match) string {
 func TestFindIsTheReference(t *testing.T) {
 	m := mustBuiltin(t)
 	ref := newReference(t, m)
-	n := 60
-	if testing.Short() {
-		n = 10
-	}
+	n := rounds(100)
 	s := newSoup(t, m, 7)
 	found := 0
 	for range n {
@@ -70,10 +67,7 @@ func TestFindOnSource(t *testing.T) {
 		t.Skipf("no go command here: %v", err)
 	}
 	root := filepath.Join(strings.TrimSpace(string(goroot)), "src", "crypto")
-	left := 8
-	if testing.Short() {
-		left = 4
-	}
+	left := rounds(40)
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || left == 0 || !strings.HasSuffix(path, "_test.go") {
 			return err

@@ -119,7 +119,7 @@ func TestPlausibleInEveryAlphabet(t *testing.T) {
 		{"base62, 20", base62, 20}, {"base62, 36", base62, 36}, {"base62, 80", base62, 80},
 		{"base64url, 43", base62 + "-_", 43}, {"base32, 52", base32lo, 52},
 	} {
-		const n = 20000
+		n := rounds(20000)
 		refused := 0
 		p := &proof{}
 		f := &Format{}

@@ -15,10 +15,7 @@ func foreseen(m *Matcher, ms []Match) []Match {
 // read only what is new.
 func TestFindNearAndInheritAreFind(t *testing.T) {
 	m := mustBuiltin(t)
-	n := 30000
-	if testing.Short() {
-		n = 3000
-	}
+	n := rounds(30000)
 	inherited, near, wide := 0, 0, 0
 	for seed := range uint64(4) {
 		s := newSoup(t, m, seed)
@@ -106,11 +103,11 @@ func TestFindNearRepairsAlone(t *testing.T) {
 		if len(s.words) == 0 {
 			s.words = []string{"word"}
 		}
-		rounds := 10
+		n := rounds(10)
 		if m.Wide(0) {
-			rounds = 1000
+			n = rounds(1000)
 		}
-		for range rounds {
+		for range n {
 			for _, text := range s.texts {
 				s.repair(t, m, text)
 			}

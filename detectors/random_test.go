@@ -5,14 +5,6 @@ import (
 	"testing"
 )
 
-// drawn is how many random tokens of each format are judged.
-func drawn() int {
-	if testing.Short() {
-		return 1000
-	}
-	return 10000
-}
-
 // TestRandomBodiesPass holds the rules about placeholders, entropy and rejected
 // kinds to letting through what is random: of the tokens of every format, less
 // than one in ten thousand may look made up.
@@ -32,14 +24,14 @@ func TestRandomBodiesPass(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := rand.New(rand.NewPCG(3, 4))
-			refused := 0
-			for range drawn() {
+			refused, drawn := 0, rounds(10000)
+			for range drawn {
 				if token, _ := m.Draw(r); !m.f.plausible(token, m.proof) {
 					refused++
 				}
 			}
 			if most := 1; refused > most {
-				t.Errorf("%d of %d random tokens look like placeholders", refused, drawn())
+				t.Errorf("%d of %d random tokens look like placeholders", refused, drawn)
 			}
 		})
 	}
