@@ -148,7 +148,19 @@ func cloneError(ctx context.Context, target, said string, err error) error {
 	if why == "" {
 		return fmt.Errorf("cloning %s: %w", shown, err)
 	}
-	return fmt.Errorf("cloning %s: %s", shown, strings.ReplaceAll(why, target, shown))
+	return fmt.Errorf("cloning %s: %s", shown, plainly(strings.ReplaceAll(why, target, shown)))
+}
+
+// plainly says what the answers of servers mean that git words for those who
+// know the protocol.
+func plainly(why string) string {
+	switch {
+	case strings.Contains(why, "returned error: 30"):
+		return "the server redirects elsewhere, which is not followed: give the address it redirects to"
+	case strings.HasPrefix(why, "could not read Username"):
+		return "the server asks who you are: the repository is private, or there is none of that name"
+	}
+	return why
 }
 
 // lastWords is the sentence of git's output that says why it failed: the last

@@ -171,6 +171,10 @@ func (j *scanJob) url(ctx context.Context) error {
 		return err
 	}
 	defer repo.Close()
+	if len(repo.Refs()) == 0 { // git takes a web page for a repository without commits
+		j.tally.Incomplete = append(j.tally.Incomplete, withoutPassword(j.target)+
+			": the server shows no branches and no tags; the repository is empty, or there is none at this address")
+	}
 	return j.repository(ctx, repo)
 }
 
