@@ -31,6 +31,12 @@ const (
 	beginMark = "-----BEGIN "
 )
 
+// What a byte may be in an armored block.
+const (
+	lineByte      = iota + 1 // part of a line of base64
+	separatorByte            // part of what is between lines
+)
+
 // separates reports whether c may stand between two lines of a block.
 func separates(c byte) bool {
 	switch c {
@@ -134,9 +140,12 @@ func endLine(data []byte, i int) int {
 // armorAt looks for the header of a block whose first line is, or is in, the
 // run data[from:to].
 func (s *search) armorAt(from, to int) {
+	if l := s.inner(from, to); line(s.data[:to], l)-l < armorLine {
+		return
+	}
 	if from == 0 || !separates(s.data[from-1]) {
 		if s.near && from == s.floor {
-			s.unwind(from, to)
+			s.unwind(from)
 		}
 		return
 	}
@@ -144,7 +153,7 @@ func (s *search) armorAt(from, to int) {
 		s.tryBlock(h)
 	}
 	if s.near {
-		s.unwind(from, to)
+		s.unwind(from)
 	}
 }
 
@@ -185,8 +194,8 @@ func (s *search) back(from int) (start, breaks int) {
 
 // unwind follows a block back from a line in its middle to its header. It is
 // done once in a window, from the first long run of base64.
-func (s *search) unwind(from, to int) {
-	if s.wound || line(s.data[:to], s.inner(from, to))-from < armorLine {
+func (s *search) unwind(from int) {
+	if s.wound {
 		return
 	}
 	s.wound = true

@@ -18,15 +18,28 @@ type Options struct {
 // Matcher finds the tokens of all its formats in one pass. It is made by
 // [Compile], never changes, and is safe for concurrent use.
 type Matcher struct {
-	formats []Format
-	rules   []*rule // by format, nil for one that is left out
-	filter  filter
-	class   byteSet // bytes of a run
-	wide    byteSet // every byte a token of a format that is not Wide may contain
-	longest int     // longest match of a format that is not Wide, with a byte on each side
-	back    int     // how far before a change a match may end and yet depend on it
-	ahead   int     // how far after a change a match may start and yet depend on it
-	scratch *pool
+	formats   []Format
+	rules     []*rule // by format, nil for one that is left out
+	filter    filter
+	class     byteSet    // bytes of a run
+	wide      [256]bool  // every byte a token of a format that is not Wide may contain
+	longest   int        // longest match of a format that is not Wide, with a byte on each side
+	reach                // of all formats
+	context   reach      // of those with context words, on the lines where these count
+	beside    reach      // of those without
+	header    reach      // of the header of an armored block
+	armorPart [256]uint8 // what a byte may be in an armored block: lineByte, separatorByte, 0: nothing
+	scratch   *pool
+}
+
+// reach is how far from a change a match may stand and yet depend on it.
+type reach struct {
+	back  int // it ends so many bytes before the change
+	ahead int // it starts so many bytes after it
+}
+
+func (r *reach) include(o reach) {
+	r.back, r.ahead = max(r.back, o.back), max(r.ahead, o.ahead)
 }
 
 // rule is one format, compiled.
@@ -59,7 +72,7 @@ const (
 	maxWord       = 64
 	maxMatch      = 32 << 10
 	maxGroup      = 256 // longest text that a pattern may ask for beside its group
-	maxAround     = 192 // text with spaces around the run it is noticed by that FindNear goes back over
+	maxAround     = 64  // text with spaces around the run it is noticed by that FindNear goes back over
 )
 
 // Compile makes a matcher for formats. It returns an error, which names every
@@ -309,32 +322,63 @@ func (m *Matcher) armored() []*rule {
 
 // measure computes how far matches reach.
 func (m *Matcher) measure() {
-	m.wide = m.class
+	wide := m.class
 	for _, r := range m.rules {
 		if r == nil {
 			continue
 		}
-		ahead, back := 1, 1
-		if len(r.words) > 0 {
-			ahead, back = r.within+r.longest+1, r.beyond+r.longest+1
-		}
-		if p := r.pattern.before; p != nil {
-			ahead = max(ahead, p.maxLen+1)
-		}
-		if p := r.pattern.after; p != nil {
-			back = max(back, p.maxLen+1)
-		}
+		m.beside.include(r.beside(&m.filter))
+		m.context.include(r.reach())
 		if r.armor {
-			ahead, back = ahead+armorAhead+r.prefix+armorLabel, max(back, armorBack)
-		} else {
-			a, b := m.filter.around(r)
-			r.wide = a > maxAround || b > maxAround
-			ahead, back = ahead+min(a, maxAround), back+min(b, maxAround)
-			m.wide.addAll(new(r.pattern.token.tight()))
-			m.longest = max(m.longest, r.maxLen+2)
+			head := r.prefix + armorLabel
+			m.header.include(reach{back: head + armorAhead, ahead: head + r.beside(&m.filter).ahead + r.reach().ahead})
+			continue
 		}
-		m.ahead, m.back = max(m.ahead, ahead), max(m.back, back)
+		wide.addAll(new(r.pattern.token.tight()))
+		m.longest = max(m.longest, r.maxLen+2)
 	}
+	for i := range m.wide {
+		c := byte(i)
+		m.wide[c] = wide.has(c)
+		switch {
+		case isBase64(c):
+			m.armorPart[c] = lineByte
+		case separates(c):
+			m.armorPart[c] = separatorByte
+		}
+	}
+	m.reach = reach{back: m.beside.back + m.context.back, ahead: m.beside.ahead + m.context.ahead}
+	if len(m.filter.armor) > 0 {
+		m.reach = reach{back: m.reach.back + armorBack, ahead: m.reach.ahead + m.header.back}
+	}
+}
+
+// beside returns how far the pattern itself looks beyond the run that a token
+// is noticed by. It finds out whether that is too far: see Wide.
+func (r *rule) beside(f *filter) reach {
+	at := reach{1, 1}
+	if p := r.pattern.before; p != nil {
+		at.ahead += p.maxLen
+	}
+	if p := r.pattern.after; p != nil {
+		at.back += p.maxLen
+	}
+	if r.armor {
+		return at
+	}
+	before, after := f.around(r)
+	if r.wide = max(before, after) > maxAround; r.wide {
+		return at
+	}
+	return reach{at.back + after, at.ahead + before}
+}
+
+// reach returns how far a token of r may be from its context word.
+func (r *rule) reach() reach {
+	if len(r.words) == 0 {
+		return reach{}
+	}
+	return reach{back: r.beyond + r.longest + 1, ahead: max(r.within+r.longest, maxBefore) + 1}
 }
 
 // Formats returns the formats, in the order in which Match.Format counts them.
@@ -351,7 +395,7 @@ func (m *Matcher) Wide(format int) bool {
 }
 
 // Reach returns how many bytes before and after a changed span
-// [Matcher.FindNear] looks at in any case, before it follows runs.
+// [Matcher.FindNear] looks at most, before it follows runs.
 func (m *Matcher) Reach() int { return max(m.ahead, m.back) }
 
 // Overlap returns how many bytes two consecutive windows of a stream must

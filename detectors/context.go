@@ -5,18 +5,20 @@ import "bytes"
 // near looks for a context word of r beside the token data[start:end], and
 // returns the evidence, data[from:to], that spans both.
 //
-// A word, in any case, ends at most r.within bytes before the token or starts
-// at most r.beyond bytes after it. For a format with an anchor that is all, and a word
-// inside the token counts too. Without an anchor any string of the right
-// length would do, so what surrounds it must look like an assignment: see
-// [rule.assigned] for what must stand right before the token; between a word
-// before and the token there is at most one line break, and nothing but
-// letters, digits, quotes, spaces and the punctuation of names, calls and
-// assignments; a word after the token is on the same line.
+// A word, in any case, ends at most r.within bytes and contextBreaks line
+// breaks before the token, or starts at most r.beyond bytes after it on the
+// same line. For a format with an anchor that is all, and a word inside the
+// token counts too. Without an anchor any string of the right length would do,
+// so what surrounds it must look like an assignment: see [rule.assigned] for
+// what must stand right before the token; between a word before and the token
+// there is at most one line break, and nothing but letters, digits, quotes,
+// spaces and the punctuation of names, calls and assignments.
 func (r *rule) near(data []byte, start, end int) (from, to int, ok bool) {
+	last := end + lineEnd(data[end:min(len(data), end+r.beyond+r.longest)])
 	if r.anchored {
+		first := linesBefore(data, max(0, start-r.within-r.longest), start)
 		for _, w := range r.words {
-			lo, hi := max(0, start-r.within-len(w)), min(len(data), end+r.beyond+len(w))
+			lo, hi := max(first, start-r.within-len(w)), min(last, end+r.beyond+len(w))
 			if i := indexFold(data[lo:hi], w); i >= 0 {
 				i += lo
 				return min(i, start), max(i+len(w), end), true
@@ -29,10 +31,6 @@ func (r *rule) near(data []byte, start, end int) (from, to int, ok bool) {
 		return 0, 0, false
 	}
 	first := plain(data, max(0, start-r.within-r.longest), start)
-	last := min(len(data), end+r.beyond+r.longest)
-	if i := bytes.IndexByte(data[end:last], '\n'); i >= 0 {
-		last = end + i
-	}
 	for _, w := range r.words {
 		lo, hi := max(first, start-r.within-len(w)), min(last, end+r.beyond+len(w))
 		if i := indexFold(data[lo:start], w); i >= 0 {
@@ -45,6 +43,33 @@ func (r *rule) near(data []byte, start, end int) (from, to int, ok bool) {
 	return 0, 0, false
 }
 
+// contextBreaks is how many line breaks may stand between a context word and
+// the token after it.
+const contextBreaks = 1
+
+// linesBefore returns the first position from lo on, from which to start there
+// are at most contextBreaks line breaks.
+func linesBefore(data []byte, lo, start int) int {
+	breaks := 0
+	for i := start - 1; i >= lo; i-- {
+		if data[i] != '\n' {
+			continue
+		}
+		if breaks++; breaks > contextBreaks {
+			return i + 1
+		}
+	}
+	return lo
+}
+
+// lineEnd returns where the line ends that b starts in.
+func lineEnd(b []byte) int {
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return i
+	}
+	return len(b)
+}
+
 // plain returns the first position from lo on, from which to start there is
 // nothing that ends an assignment.
 func plain(data []byte, lo, start int) int {
@@ -52,7 +77,7 @@ func plain(data []byte, lo, start int) int {
 	for i := start - 1; i >= lo; i-- {
 		switch c := data[i]; {
 		case c == '\n':
-			if breaks++; breaks > 1 {
+			if breaks++; breaks > contextBreaks {
 				return i + 1
 			}
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
@@ -63,7 +88,11 @@ func plain(data []byte, lo, start int) int {
 	return lo
 }
 
-const maxBlanks = 8 // between an operator and a token
+const (
+	maxBlanks = 8  // between an operator and a token
+	maxName   = 32 // the longest option or scheme before one
+	maxBefore = maxName + maxBlanks + len("\\\"") + 1
+)
 
 // assigned reports whether what stands right before data[start] gives a value:
 // one of = : > ( , then at most maxBlanks blanks and at most one quote (with
@@ -96,9 +125,8 @@ func (r *rule) assigned(data []byte, start int) (from int, ok bool) {
 
 // named reports whether data[:end] ends in a word that a token follows.
 func (r *rule) named(data []byte, end int) (from int, ok bool) {
-	const longest = 32
 	i := end
-	for i > 0 && end-i < longest && (isAlnum(data[i-1]) || data[i-1] == '-' || data[i-1] == '_') {
+	for i > 0 && end-i < maxName && (isAlnum(data[i-1]) || data[i-1] == '-' || data[i-1] == '_') {
 		i--
 	}
 	name := data[i:end]

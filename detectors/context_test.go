@@ -64,7 +64,8 @@ func TestContextWithAnchor(t *testing.T) {
 		text string
 		want bool
 	}{
-		{"the acme one; is\n\nTOKEN", true},
+		{"the acme one; is\nTOKEN", true},
+		{"the acme one; is\n\nTOKEN", false},
 		{"TOKEN of ACME", true},
 		{"acme" + strings.Repeat(" ", 20) + "TOKEN", true},
 		{"acme" + strings.Repeat(" ", 21) + "TOKEN", false},

@@ -243,7 +243,9 @@ func (f *filter) lookAtLengths(s *search, from, to int) {
 	open := f.mask[s.data[from]]
 	for i := from + 1; i < to; i++ {
 		if now := f.mask[s.data[i]]; now != open {
-			f.ended(s, &start, open&^now, i)
+			if gone := open &^ now; gone != 0 && i-from >= f.shorter {
+				f.ended(s, &start, gone, i)
+			}
 			for began := now &^ open; began != 0; began &= began - 1 {
 				start[bits.TrailingZeros32(began)&(maxClasses-1)] = i
 			}

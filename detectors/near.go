@@ -1,6 +1,9 @@
 package detectors
 
-import "sort"
+import (
+	"bytes"
+	"sort"
+)
 
 // FindNear appends to dst those matches of Find(data) whose evidence, that is
 // data[From:To], overlaps or adjoins one of the changed spans, and returns it
@@ -10,39 +13,94 @@ import "sort"
 //
 // Together with the matches that [Matcher.Inherit] takes over from the
 // data that was changed, these are all matches of Find(data), unless Inherit
-// says otherwise. Its cost is that of the changed spans with [Matcher.Reach]
-// bytes around them and the words these touch, not of the whole data.
+// says otherwise. Its cost is that of the changed spans, of the lines around
+// them within [Matcher.Reach], and of the words these touch, not of the whole
+// data.
 func (m *Matcher) FindNear(dst []Match, data []byte, changed [][2]int) []Match {
 	s := search{m: m, data: data, dst: dst, near: true}
 	n := len(dst)
-	lo, hi := -1, -1 // the window that is not yet looked at
-	for _, c := range changed {
-		from, to := m.extend(data, c[0]-m.back, c[1]+m.ahead, hi)
-		if lo >= 0 && from > hi {
-			s.window(lo, hi)
-			lo = -1
+	done := 0 // all before this was looked at
+	for len(changed) > 0 {
+		from, to := changed[0][0], changed[0][1]
+		for changed = changed[1:]; len(changed) > 0 && changed[0][0]-to < together; changed = changed[1:] {
+			to = changed[0][1]
 		}
-		if lo < 0 {
-			lo = from
-		}
-		hi = max(hi, to)
-	}
-	if lo >= 0 {
-		s.window(lo, hi)
+		from, to = m.around(data, from, to)
+		from, to = m.extend(data, from, to, done)
+		s.window(from, to)
+		done = to
 	}
 	return s.finish(n)
 }
 
+// together is how near to each other changes are looked at as one: reading what
+// is between them costs no more than a new start.
+const together = 128
+
+// around returns where a token may start and end that depends on data[from:to].
+func (m *Matcher) around(data []byte, from, to int) (lo, hi int) {
+	if len(m.filter.armor) > 0 && m.inArmor(data, from, to) {
+		return from - m.back, to + m.ahead
+	}
+	return min(from-m.beside.back, lineBefore(data, from, m.context.back)),
+		max(to+m.beside.ahead, lineAfter(data, to, m.context.ahead))
+}
+
+// inArmor reports whether data[from:to] may be in an armored block or beside
+// it: there is a header near, or a long line of base64 before.
+func (m *Matcher) inArmor(data []byte, from, to int) bool {
+	near := data[max(0, from-m.header.back):min(len(data), to+m.header.ahead)]
+	return bytes.Contains(near, []byte("BEGIN ")) || m.afterLine(data, from)
+}
+
+// afterLine reports whether only separators and short lines stand between the
+// last long line of base64 and i.
+func (m *Matcher) afterLine(data []byte, i int) bool {
+	length := 0
+	for lo := max(0, i-armorBack); i > lo && length < armorLine; i-- {
+		switch m.armorPart[data[i-1]] {
+		case lineByte:
+			length++
+		case separatorByte:
+			length = 0
+		default:
+			return false
+		}
+	}
+	return length == armorLine
+}
+
+// lineBefore returns the start of the line that ends at i, but none further
+// away than most.
+func lineBefore(data []byte, i, most int) int {
+	lo := max(0, i-most)
+	return lo + 1 + bytes.LastIndexByte(data[lo:min(i, len(data))], '\n')
+}
+
+// lineAfter returns the end of the last line that a word at i may be the
+// context of, but none further away than most.
+func lineAfter(data []byte, i, most int) int {
+	rest := data[min(i, len(data)):min(i+most, len(data))]
+	at := 0
+	for range contextBreaks + 1 {
+		k := bytes.IndexByte(rest[at:], '\n')
+		if k < 0 {
+			return i + len(rest)
+		}
+		at += k + 1
+	}
+	return i + at
+}
+
 // extend widens a window over the bytes of tokens on both sides, so that a
 // token which the window touches lies in it. To the left it goes no further
-// than what is already in a window.
+// than what was looked at before.
 func (m *Matcher) extend(data []byte, from, to, done int) (lo, hi int) {
-	lo = max(0, from)
-	hi = min(len(data), max(to, done))
-	for stop := max(0, lo-m.longest, done); lo > stop && m.wide.has(data[lo-1]); {
+	lo, hi = max(from, done), min(len(data), to)
+	for stop := max(done, lo-m.longest); lo > stop && m.wide[data[lo-1]]; {
 		lo--
 	}
-	for stop := min(len(data), to+m.longest); hi < stop && m.wide.has(data[hi]); {
+	for stop := min(len(data), hi+m.longest); hi < stop && m.wide[data[hi]]; {
 		hi++
 	}
 	return lo, hi
