@@ -87,8 +87,13 @@ func (b *graphBuilder) walk(ctx context.Context, p *pack.Pack, nums []int32) err
 		Workers: b.workers,
 		Kinds:   []pack.Kind{pack.Commit},
 		MaxSize: maxMetaRead,
+		Start:   linksSize(b.r.idSize, 2) + len(parentWord),
 		Visit: func(n int, o *pack.Object) error {
-			if num := nums[o.Index]; num >= 0 {
+			switch num := nums[o.Index]; {
+			case num < 0:
+			case o.Cut && !wholeLinks(o.Data, b.r.idSize):
+				b.again(p, nums, o.Index)
+			default:
 				b.commit(n, num, o.Data)
 			}
 			return nil

@@ -73,9 +73,34 @@ func kindOfMode(digits []byte) entryKind {
 	return entryOther
 }
 
+// What stands before the ids of a commit's tree and parents.
+const (
+	treeWord   = "tree "
+	parentWord = "parent "
+)
+
+// linksSize is the size of the lines of a commit that name its tree and n
+// parents.
+func linksSize(idSize, n int) int {
+	return len(treeWord) + 2*idSize + 1 + n*(len(parentWord)+2*idSize+1)
+}
+
+// wholeLinks says whether the start of a commit has all of the lines that
+// commitLinks reads, and shows that there are no more of them.
+func wholeLinks(start []byte, idSize int) bool {
+	n := 0
+	for at := linksSize(idSize, 0); at+len(parentWord) <= len(start); at = linksSize(idSize, n) {
+		if string(start[at:at+len(parentWord)]) != parentWord {
+			return true
+		}
+		n++
+	}
+	return false
+}
+
 // commitLinks appends the raw ids of a commit's tree and parents to dst.
 func commitLinks(dst, data []byte, idSize int) ([]byte, error) {
-	rest, ok := bytes.CutPrefix(data, []byte("tree "))
+	rest, ok := bytes.CutPrefix(data, []byte(treeWord))
 	for n := 0; ok; n++ {
 		if len(rest) < 2*idSize+1 || rest[2*idSize] != '\n' {
 			return dst, errCommit
@@ -85,7 +110,7 @@ func commitLinks(dst, data []byte, idSize int) ([]byte, error) {
 			return dst, errCommit
 		}
 		dst = append(dst, raw[:idSize]...)
-		rest, ok = bytes.CutPrefix(rest[2*idSize+1:], []byte("parent "))
+		rest, ok = bytes.CutPrefix(rest[2*idSize+1:], []byte(parentWord))
 		if n > maxParents {
 			return dst, errCommit
 		}

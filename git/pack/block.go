@@ -1,23 +1,24 @@
 package pack
 
-// block decodes one compressed block into dst from out on and returns the new
-// end. In the spare capacity of dst it may write anything.
-func (t *tables) block(dst []byte, out int, r *bitReader) (int, bool) {
+// block decodes one compressed block into dst from out on, or as much of it as
+// makes the new end, which it returns, enough. In the spare capacity of dst it
+// may write anything.
+func (t *tables) block(dst []byte, out, enough int, r *bitReader) (int, bool) {
 	v := more
 	if r.n < 0 {
 		return out, false
 	}
 	full := dst[:cap(dst)]
-	if limit := min(len(full)-slack, len(dst)); out < limit {
+	if limit := min(len(full)-slack, len(dst), enough); out < limit {
 		out, v = t.fast(r, full, out, limit)
 	}
 	if out > len(dst) {
 		return out, false
 	}
-	for v == more {
+	for v == more && out < enough {
 		out, v = t.symbol(dst, out, r)
 	}
-	return out, v == done
+	return out, v != bad
 }
 
 // symbol decodes one symbol with every check, for the ends of input and

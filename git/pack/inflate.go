@@ -313,9 +313,18 @@ func (r *bitReader) take(n uint) uint32 {
 // stream takes. When dst has a spare capacity of 300 bytes or more it is faster,
 // and may write to the spare bytes.
 func (f *Inflater) Inflate(dst, src []byte) (int, error) {
+	out, taken, err := f.inflate(dst, src, len(dst)+1)
+	if err == nil && out != len(dst) {
+		err = errDeflate
+	}
+	return taken, err
+}
+
+// inflate decodes a stream into dst until it ends or yields enough bytes, and
+// returns how many it did and how many bytes of src that took.
+func (f *Inflater) inflate(dst, src []byte, enough int) (out, taken int, err error) {
 	r := bitReader{src: src}
-	out := 0
-	for final := false; !final; {
+	for final := false; !final && out < enough; {
 		r.refill()
 		final = r.take(1) == 1
 		var ok bool
@@ -324,22 +333,19 @@ func (f *Inflater) Inflate(dst, src []byte) (int, error) {
 			out, ok = stored(dst, out, &r)
 		case 1:
 			if r.n < 0 {
-				return 0, errDeflate
+				return 0, 0, errDeflate
 			}
-			out, ok = f.fixed.block(dst, out, &r)
+			out, ok = f.fixed.block(dst, out, enough, &r)
 		case 2:
 			if f.dynamic(&r) {
-				out, ok = f.own.block(dst, out, &r)
+				out, ok = f.own.block(dst, out, enough, &r)
 			}
 		}
 		if !ok || r.n < 0 {
-			return 0, errDeflate
+			return 0, 0, errDeflate
 		}
 	}
-	if out != len(dst) {
-		return 0, errDeflate
-	}
-	return r.pos - r.n>>3, nil
+	return out, r.pos - r.n>>3, nil
 }
 
 // stored copies a stored block (RFC 1951, 3.2.4).

@@ -41,6 +41,26 @@ func (p *Pack) inflateInto(f *Inflater, dst []byte, i int, e *packed) ([]byte, e
 	return dst, p.stream(f, dst, i, e)
 }
 
+// start reads the first bytes of the stream of entry i into a buffer of the
+// pool: at least n, or all that there are. The rest of the entry is compared
+// with its checksum like all others, but not decoded.
+func (p *Pack) start(f *Inflater, buffers *pool, i int, e *packed, n int) ([]byte, error) {
+	if err := p.check(i, e); err != nil {
+		return nil, err
+	}
+	dst := buffers.get(int(e.size))
+	if err := zlibHeader(e.body); err != nil {
+		buffers.put(dst)
+		return nil, err
+	}
+	out, _, err := f.inflate(dst, p.data[p.records[i+1].offset-uint64(len(e.body))+2:], n)
+	if err != nil {
+		buffers.put(dst)
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return dst[:out], nil
+}
+
 // stream reads the stream of entry i into dst. The inflater gets to see what
 // follows the entry, too: with bytes to spare it is faster.
 func (p *Pack) stream(f *Inflater, dst []byte, i int, e *packed) error {
@@ -76,9 +96,8 @@ func tooLarge(size, limit int64) error {
 // yield exactly len(dst) bytes, and returns how many bytes of src it takes. The
 // Adler-32 at its end is compared if check is true. See [Inflater.Inflate].
 func (f *Inflater) Zlib(dst, src []byte, check bool) (int, error) {
-	if len(src) < 6 || src[0]&15 != 8 || src[0]>>4 > 7 || src[1]&0x20 != 0 ||
-		binary.BigEndian.Uint16(src)%31 != 0 {
-		return 0, fmt.Errorf("%w: not a zlib stream", ErrCorrupt)
+	if err := zlibHeader(src); err != nil {
+		return 0, err
 	}
 	n, err := f.Inflate(dst, src[2:])
 	if err != nil {
@@ -92,6 +111,15 @@ func (f *Inflater) Zlib(dst, src []byte, check bool) (int, error) {
 		return 0, fmt.Errorf("%w: wrong Adler-32", ErrCorrupt)
 	}
 	return n + 4, nil
+}
+
+// zlibHeader checks what a zlib stream begins with.
+func zlibHeader(src []byte) error {
+	if len(src) < 6 || src[0]&15 != 8 || src[0]>>4 > 7 || src[1]&0x20 != 0 ||
+		binary.BigEndian.Uint16(src)%31 != 0 {
+		return errZlib
+	}
+	return nil
 }
 
 // undelta applies a delta to base. The result is in a buffer of the pool.
@@ -126,6 +154,7 @@ func undelta(buffers *pool, base, delta []byte, spans *[][2]int, maxSize int64) 
 const trusted = 1 << 20
 
 var (
+	errZlib      = fmt.Errorf("%w: not a zlib stream", ErrCorrupt)
 	errCut       = fmt.Errorf("%w: the zlib stream is cut off", ErrCorrupt)
 	errCRC       = fmt.Errorf("%w: wrong CRC-32", ErrCorrupt)
 	errDeltaBase = fmt.Errorf("%w delta: its base has another size", ErrCorrupt)

@@ -17,6 +17,7 @@ type Object struct {
 	// worker visits depth first: its last visit with Depth-1 was the base's.
 	Depth int
 	Data  []byte
+	Cut   bool   // Data is only the start of the object: see WalkOptions.Start
 	Base  []byte // the base's bytes; nil at Depth 0
 	Delta []byte // the delta that makes Data of Base; nil at Depth 0
 	// Changed says, in ascending order and without overlap, which bytes
@@ -34,6 +35,11 @@ type WalkOptions struct {
 	Workers int    // 0: one
 	Kinds   []Kind // what is visited; other kinds are not inflated
 	MaxSize int64  // larger objects are not read but given to Large; 0: no limit
+
+	// Start allows Data to be only the first bytes of an object, at least this
+	// many, where reading more is work for nothing: when it is stored whole and
+	// nothing is stored against it. 0: all of every object is wanted.
+	Start int
 
 	// Visit is called once for each object that could be read. An error ends
 	// the walk and is returned from it.

@@ -77,15 +77,27 @@ func (w *walker) root(i int) error {
 		w.large(i, e.size)
 		return nil
 	}
-	data, err := w.p.inflate(w.inflater, &w.buffers, i, &e)
+	var data []byte
+	if w.startOnly(i, &e) {
+		data, err = w.p.start(w.inflater, &w.buffers, i, &e, w.o.Start)
+	} else {
+		data, err = w.p.inflate(w.inflater, &w.buffers, i, &e)
+	}
 	if err != nil {
 		w.failed(i, err)
 		return nil
 	}
-	w.object = Object{Index: i, Kind: e.kind, Data: data}
+	w.object = Object{Index: i, Kind: e.kind, Data: data, Cut: int64(len(data)) < e.size}
 	err = w.o.Visit(w.n, &w.object)
 	w.visited(i, data)
 	return err
+}
+
+// startOnly says whether the start of object i, which is stored whole, is
+// enough. Without a checksum of the packed bytes it is not: the stream's own,
+// at its end, is all there is.
+func (w *walker) startOnly(i int, e *packed) bool {
+	return w.o.Start > 0 && e.size > int64(w.o.Start) && w.p.records[i].first < 0 && w.p.index.crcs != nil
 }
 
 // child visits object i, a delta against the last object of the path.
@@ -94,7 +106,7 @@ func (w *walker) child(i int) error {
 	base := w.path[depth-1].data
 	data, err := w.resolve(i, depth, base)
 	if err == nil {
-		w.object = Object{i, w.p.records[i].kind, depth, data, base, w.delta, w.spans}
+		w.object = Object{i, w.p.records[i].kind, depth, data, false, base, w.delta, w.spans}
 		err = w.o.Visit(w.n, &w.object)
 	} else {
 		w.lost(i, err)
