@@ -51,19 +51,22 @@ type rule struct {
 	first    byteSet
 	minLen   int
 	maxLen   int
-	literals int  // literal bytes that every match has: how specific the format is
-	anchored bool // there are enough of them to stand for the format
-	proof    bool // a checksum or a structure may prove a token
-	glued    bool // a token that is proved needs no boundary
-	armor    bool // the pattern is that of a block of base64 lines, or of its header
-	prefix   int  // most bytes of an armored token before BEGIN
-	wide     bool // see Wide
+	literals int   // literal bytes that every match has: how specific the format is
+	anchored bool  // there are enough of them to stand for the format
+	proof    bool  // a checksum or a structure may prove a token
+	glued    bool  // a token that is proved needs no boundary
+	armor    bool  // the pattern is that of a block of base64 lines, or of its header
+	prefix   int   // most bytes of an armored token before BEGIN
+	wide     bool  // see Wide
+	loose    reach // how far the token goes on, over spaces, beyond the run it is noticed by
 	words    []string
 	within   int // how far before the token a word may end
 	beyond   int // how far after it one may start
 	longest  int // the longest word
 	shapes   []shape
-	checks   bool // there is a checksum or a structure
+	class    byteSet  // the class of runs that routed is for
+	routed   []routed // how the filter notices it
+	checks   bool     // there is a checksum or a structure
 }
 
 const (
@@ -84,12 +87,13 @@ func Compile(formats []Format, o Options) (*Matcher, error) {
 	}
 	m := &Matcher{formats: slices.Clone(formats), rules: make([]*rule, len(formats)), scratch: newPool(o.Unverified)}
 	var errs []error
+	classes := map[string]byteSet{}
 	for i := range m.formats {
 		f := &m.formats[i]
 		if f.Tier == Identifier && len(f.Context) == 0 && !o.Unverified {
 			continue
 		}
-		r, err := newRule(f, i)
+		r, err := newRule(f, i, classes)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("compile format %q: %w", f.ID, err))
 			continue
@@ -104,8 +108,9 @@ func Compile(formats []Format, o Options) (*Matcher, error) {
 	return m, nil
 }
 
-// newRule compiles what concerns one format alone.
-func newRule(f *Format, index int) (*rule, error) {
+// newRule compiles what concerns one format alone. Boundaries, which many
+// formats share, are kept in classes.
+func newRule(f *Format, index int, classes map[string]byteSet) (*rule, error) {
 	if err := f.prepare(); err != nil {
 		return nil, err
 	}
@@ -115,9 +120,14 @@ func newRule(f *Format, index int) (*rule, error) {
 	}
 	r := &rule{format: f, index: index, pattern: p, minLen: p.token.minLen, maxLen: p.token.maxLen,
 		checks: f.Checksum != nil || f.Structure != ""}
-	if r.boundary, err = classSet(f.Boundary); err != nil {
-		return nil, err
+	boundary, known := classes[f.Boundary]
+	if !known {
+		if boundary, err = classSet(f.Boundary); err != nil {
+			return nil, err
+		}
+		classes[f.Boundary] = boundary
 	}
+	r.boundary = boundary
 	if err := r.bound(f); err != nil {
 		return nil, err
 	}
@@ -225,10 +235,13 @@ func (m *Matcher) route() []error {
 	}
 	var all []routed
 	for _, r := range m.rules {
-		if r != nil {
-			routes, _ := r.routes(&m.class, freq)
-			all = append(all, routes...)
+		if r == nil {
+			continue
 		}
+		if r.class != m.class { // others have widened it since
+			r.setRoutes(&m.class, freq)
+		}
+		all = append(all, r.routed...)
 	}
 	return m.filter.build(all, m.class, m.armored())
 }
@@ -239,7 +252,7 @@ func (m *Matcher) widen(r *rule, freq func(*byteSet) float64) error {
 		m.class.addAll(new(setOf("+/=")))
 		return nil
 	}
-	if _, ok := r.routes(&m.class, freq); ok {
+	if r.setRoutes(&m.class, freq) {
 		return nil
 	}
 	union := r.pattern.token.union()
@@ -251,7 +264,7 @@ func (m *Matcher) widen(r *rule, freq func(*byteSet) float64) error {
 			all.add(c)
 		}
 	}
-	if _, ok := r.routes(&all, freq); !ok {
+	if !r.setRoutes(&all, freq) {
 		return r.refuse(&all)
 	}
 	for i := range more {
@@ -263,7 +276,7 @@ func (m *Matcher) widen(r *rule, freq func(*byteSet) float64) error {
 				class = m.class
 				class.addAll(&more[i])
 			}
-			if _, ok := r.routes(&class, freq); ok {
+			if r.setRoutes(&class, freq) {
 				m.class = class
 				return nil
 			}
@@ -285,29 +298,31 @@ func (r *rule) refuse(class *byteSet) error {
 	return errNoAnchor
 }
 
-// routes returns a route for each variant of r, ok if all have one.
-func (r *rule) routes(class *byteSet, freq func(*byteSet) float64) (out []routed, ok bool) {
+// setRoutes finds a route for each variant of r in runs of a class, and reports
+// whether all have one.
+func (r *rule) setRoutes(class *byteSet, freq func(*byteSet) float64) bool {
+	r.class, r.routed = *class, r.routed[:0]
 	if r.armor {
-		return nil, true
+		return true
 	}
 	for _, v := range r.shapes {
 		gram, byGram := v.gramRoute(class, freq)
 		if byGram && (gram.tail >= goodTail || r.glued) {
-			out = append(out, routed{rule: r, gram: &gram})
+			r.routed = append(r.routed, routed{rule: r, gram: &gram})
 			continue
 		}
 		run, byRun := v.runRoute(class, &r.boundary)
 		byRun = byRun && !r.glued && (len(r.words) > 0 || r.checks || v.literals() >= 2)
 		switch {
 		case byRun:
-			out = append(out, routed{rule: r, run: &run})
+			r.routed = append(r.routed, routed{rule: r, run: &run})
 		case byGram:
-			out = append(out, routed{rule: r, gram: &gram})
+			r.routed = append(r.routed, routed{rule: r, gram: &gram})
 		default:
-			return nil, false
+			return false
 		}
 	}
-	return out, true
+	return true
 }
 
 func (m *Matcher) armored() []*rule {
@@ -327,11 +342,11 @@ func (m *Matcher) measure() {
 		if r == nil {
 			continue
 		}
-		m.beside.include(r.beside(&m.filter))
+		m.beside.include(r.beside())
 		m.context.include(r.reach())
 		if r.armor {
 			head := r.prefix + armorLabel
-			m.header.include(reach{back: head + armorAhead, ahead: head + r.beside(&m.filter).ahead + r.reach().ahead})
+			m.header.include(reach{back: head + armorAhead, ahead: head + r.beside().ahead + r.reach().ahead})
 			continue
 		}
 		wide.addAll(new(r.pattern.token.tight()))
@@ -355,7 +370,7 @@ func (m *Matcher) measure() {
 
 // beside returns how far the pattern itself looks beyond the run that a token
 // is noticed by. It finds out whether that is too far: see Wide.
-func (r *rule) beside(f *filter) reach {
+func (r *rule) beside() reach {
 	at := reach{1, 1}
 	if p := r.pattern.before; p != nil {
 		at.ahead += p.maxLen
@@ -366,11 +381,10 @@ func (r *rule) beside(f *filter) reach {
 	if r.armor {
 		return at
 	}
-	before, after := f.around(r)
-	if r.wide = max(before, after) > maxAround; r.wide {
+	if r.wide = max(r.loose.back, r.loose.ahead) > maxAround; r.wide {
 		return at
 	}
-	return reach{at.back + after, at.ahead + before}
+	return reach{at.back + r.loose.back, at.ahead + r.loose.ahead}
 }
 
 // reach returns how far a token of r may be from its context word.

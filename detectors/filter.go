@@ -32,9 +32,8 @@ type filter struct {
 type gramEntry struct{ gram, route uint32 }
 
 type gramPlace struct {
-	rule          *rule
-	lo, hi        int // the token starts so many bytes before the gram
-	before, after int
+	rule   *rule
+	lo, hi int // the token starts so many bytes before the gram
 }
 
 // exactClass maps the length of a maximal run of a class to routes.
@@ -44,10 +43,9 @@ type exactClass struct {
 }
 
 type runPlace struct {
-	rule          *rule
-	from, upto    int
-	first, last   byteSet
-	before, after int
+	rule        *rule
+	from, upto  int
+	first, last byteSet
 }
 
 const (
@@ -85,8 +83,9 @@ func (f *filter) build(all []routed, class byteSet, armor []*rule) []error {
 // addGrams enters every gram that the route's classes make.
 func (f *filter) addGrams(r *rule, g *gramRoute) {
 	f.run, f.tail, f.lead = min(f.run, g.run), min(f.tail, g.tail), max(f.lead, g.lead)
+	r.loose.include(reach{back: g.after, ahead: g.before})
 	id := uint32(len(f.routes))
-	f.routes = append(f.routes, gramPlace{rule: r, lo: g.lo, hi: g.hi, before: g.before, after: g.after})
+	f.routes = append(f.routes, gramPlace{rule: r, lo: g.lo, hi: g.hi})
 	var b [4][]byte
 	for k := range g.sets {
 		b[k] = g.sets[k].bytes()
@@ -116,7 +115,8 @@ func (f *filter) addRun(r *rule, x *runRoute) error {
 	}
 	f.run, f.shorter = min(f.run, x.lo), min(f.shorter, x.lo)
 	id := uint16(len(f.runs))
-	f.runs = append(f.runs, runPlace{rule: r, from: x.from, upto: x.upto, first: x.first, last: x.last, before: x.before, after: x.after})
+	r.loose.include(reach{back: x.after, ahead: x.before})
+	f.runs = append(f.runs, runPlace{rule: r, from: x.from, upto: x.upto, first: x.first, last: x.last})
 	for n := x.lo; n <= x.hi; n++ {
 		f.exact[k].byLen[n] = append(f.exact[k].byLen[n], id)
 	}
@@ -151,22 +151,6 @@ func (f *filter) index() {
 }
 
 func (f *filter) hash(gram uint32) uint32 { return gram * hashFactor >> f.shift }
-
-// around returns the most bytes of a token of r before and after the run it is
-// noticed by.
-func (f *filter) around(r *rule) (before, after int) {
-	for _, p := range f.routes {
-		if p.rule == r {
-			before, after = max(before, p.before), max(after, p.after)
-		}
-	}
-	for _, p := range f.runs {
-		if p.rule == r {
-			before, after = max(before, p.before), max(after, p.after)
-		}
-	}
-	return before, after
-}
 
 // scan looks at the runs of data[lo:hi], as if no run went on beyond.
 //

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -449,8 +450,10 @@ func rarity() func(*byteSet) float64 {
 	weights['_'], weights['-'], weights['.'], weights['/'], weights['='] = 0.05, 0.06, 0.03, 0.04, 0.02
 	return func(s *byteSet) float64 {
 		sum := 0.0
-		for _, c := range s.bytes() {
-			sum += weights[c]
+		for w, x := range s {
+			for ; x != 0; x &= x - 1 {
+				sum += weights[w*64+bits.TrailingZeros64(x)]
+			}
 		}
 		return math.Log2(min(1, sum))
 	}
