@@ -43,12 +43,6 @@ func (s *Scanner) attribute(ctx context.Context, tr *tracer, t *Tally) ([]placed
 // places returns the places of the hits of one blob.
 func (t *tracer) places(ctx context.Context, id pack.ID, in []history.Introduction) []placed {
 	var out []placed
-	if len(in) == 0 {
-		for _, h := range t.blobs[id] {
-			out = append(out, placed{hit: h, blob: id, untraced: ctx.Err() != nil})
-		}
-		return out
-	}
 	for _, i := range in {
 		had := t.carried(ctx, i)
 		for _, h := range t.blobs[id] {
@@ -62,6 +56,14 @@ func (t *tracer) places(ctx context.Context, id pack.ID, in []history.Introducti
 			}
 			out = append(out, p)
 		}
+	}
+	interrupted := ctx.Err() != nil // what was looked up last may be wrong
+	if len(in) > 0 && !interrupted {
+		return out
+	}
+	out = out[:0]
+	for _, h := range t.blobs[id] {
+		out = append(out, placed{hit: h, blob: id, untraced: interrupted})
 	}
 	return out
 }
@@ -78,7 +80,11 @@ func (t *tracer) carried(ctx context.Context, i history.Introduction) map[string
 		if err != nil || !ok {
 			continue // a parent that cannot be read cannot take a place away
 		}
-		for _, h := range t.blobs[old] {
+		hits, err := t.hits(ctx, old)
+		if err != nil {
+			continue
+		}
+		for _, h := range hits {
 			had[h.secret.Fingerprint()] = true
 		}
 	}

@@ -31,30 +31,30 @@ func (sel Selection) all() bool { return len(sel.Include) == 0 && len(sel.Exclud
 // before the places are known, what was found is reported with its object only.
 func (s *Scanner) History(ctx context.Context, repo *history.Repository, sel Selection, emit Emit) (Tally, error) {
 	var t Tally
-	keep := func(pack.ID) bool { return true }
+	var only *history.CommitSet
 	if !sel.all() {
-		set, err := repo.Reachable(ctx, sel.Include, sel.Exclude)
-		if err != nil {
+		var err error
+		if only, err = repo.Reachable(ctx, sel.Include, sel.Exclude); err != nil {
 			return t, fmt.Errorf("selecting commits: %w", err)
 		}
-		keep = set.Has
 	}
 	for _, p := range repo.Problems() {
 		t.missed("%s", p)
 	}
-	blobs, err := s.walkBlobs(ctx, repo, &t)
+	blobs, err := s.walkBlobs(ctx, repo, only, &t)
 	if err != nil {
 		return t, err
 	}
-	if ctx.Err() != nil {
-		t.missed("%s: %s", repo.Path(), reason(context.Cause(ctx)))
-	}
-	places, err := s.attribute(ctx, s.newTracer(repo, blobs, sel.all() && len(t.Incomplete) == 0), &t)
+	whole := sel.all() && len(t.Incomplete) == 0 && ctx.Err() == nil
+	places, err := s.attribute(ctx, s.newTracer(repo, blobs, whole), &t)
 	if err != nil {
 		return t, err
+	}
+	if err := ctx.Err(); err != nil {
+		t.missed("%s: %s", repo.Path(), reason(err))
 	}
 	for _, p := range places {
-		if !sel.all() && (p.commit == nil || !keep(p.commit.ID)) {
+		if only != nil && (p.commit == nil || !only.Has(p.commit.ID)) {
 			continue
 		}
 		if err := emit(s.candidate(p.hit, p.leak(repo))); err != nil {
@@ -64,16 +64,17 @@ func (s *Scanner) History(ctx context.Context, repo *history.Repository, sel Sel
 	return t, nil
 }
 
-// walkBlobs returns what stands in each blob that has something.
-func (s *Scanner) walkBlobs(ctx context.Context, repo *history.Repository, t *Tally) (map[pack.ID][]hit, error) {
+// walkBlobs returns what stands in each blob that has something, at least of
+// those that the commits of only brought in; nil stands for all blobs.
+func (s *Scanner) walkBlobs(ctx context.Context, repo *history.Repository, only *history.CommitSet, t *Tally) (map[pack.ID][]hit, error) {
 	workers := make([]*blobWorker, s.opts.Jobs)
 	for i := range workers {
 		workers[i] = &blobWorker{s: s, found: map[pack.ID][]hit{}, vault: vault{}}
 	}
-	s.opts.Progress.setTotal(repo.Volume())
 	stats, err := repo.WalkBlobs(ctx, history.BlobOptions{
 		Workers: s.opts.Jobs,
-		ViaGit:  s.opts.ViaGit,
+		Commits: only,
+		Expect:  s.opts.Progress.setTotal,
 		Visit: func(w int, b *history.Blob) error {
 			if err := ctx.Err(); err != nil {
 				return err

@@ -122,7 +122,7 @@ func TestHistoryFindsEveryPlantedToken(t *testing.T) {
 	want := expected(truth, tokens)
 	t.Logf("%d commits, %d tokens at %d places, %d near misses", truth.Commits, len(tokens), len(want), len(misses))
 	for name, o := range map[string]Options{
-		"one worker": {Jobs: 1}, "many workers": {Jobs: 8}, "full scan": {Jobs: 2, FullScan: true}, "via git": {Jobs: 2, ViaGit: true},
+		"one worker": {Jobs: 1}, "many workers": {Jobs: 8}, "full scan": {Jobs: 2, FullScan: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := scanRepository(t, m, dir, o)

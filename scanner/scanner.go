@@ -24,7 +24,6 @@ type Options struct {
 	MaxBlob int64 // blobs and files above this size in bytes are left out, and said to be; 0: no limit
 
 	FullScan bool      // scan every byte of blobs stored as deltas, not only what is new: slower, same result
-	ViaGit   bool      // read the object store through git cat-file: slower, same result
 	Live     bool      // Stream does not wait for a full window when its reader pauses
 	Progress *Progress // filled while a scan runs; may be nil
 }

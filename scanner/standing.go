@@ -120,12 +120,23 @@ func (t *tracer) blobAt(ctx context.Context, commit pack.ID, path string) (pack.
 // has says whether the blob holds the token, and whether that could be found
 // out.
 func (t *tracer) has(ctx context.Context, blob pack.ID, fingerprint string) (has, ok bool) {
-	hits, scanned := t.blobs[blob]
-	if !scanned && !t.whole {
-		var err error
-		if hits, _, err = t.s.blobHits(ctx, t.repo, t.vault, blob); err != nil {
-			return false, false
-		}
+	hits, err := t.hits(ctx, blob)
+	if err != nil {
+		return false, false
 	}
 	return slices.ContainsFunc(hits, func(h hit) bool { return h.secret.Fingerprint() == fingerprint }), true
+}
+
+// hits returns what stands in a blob, which is read when the scan need not have
+// done so.
+func (t *tracer) hits(ctx context.Context, blob pack.ID) ([]hit, error) {
+	hits, scanned := t.blobs[blob]
+	if scanned || t.whole {
+		return hits, nil
+	}
+	hits, _, err := t.s.blobHits(ctx, t.repo, t.vault, blob)
+	if err == nil {
+		t.blobs[blob] = hits
+	}
+	return hits, err
 }
