@@ -18,8 +18,7 @@ type absentCounter struct {
 	gone *idSet
 }
 
-// absent reports how many blobs a partial clone left out. Other repositories
-// are taken to be complete, which git fsck can tell.
+// absent reports how many blobs a partial clone left out.
 func (w *blobWalk) absent() error {
 	if !w.r.config.promisor || w.ctx.Err() != nil {
 		return nil
@@ -87,7 +86,7 @@ func (c *absentCounter) tree(data []byte, changed [][2]int, delta bool) {
 
 func (c *absentCounter) missing(raw []byte) {
 	id, err := pack.NewID(raw)
-	if err != nil || c.r.has(id) {
+	if err != nil || packed(c.r.packs, id) || inStores(c.r.stores, id) {
 		return
 	}
 	c.mu.Lock()

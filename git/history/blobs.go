@@ -1,6 +1,7 @@
 package history
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,15 +20,11 @@ const DefaultMaxMaterialised = 64 << 20
 type Blob struct {
 	// Depth, Base, Delta and Changed are those of [pack.Object]: at a Depth above
 	// 0 the worker's last visit with Depth-1 was the base's. They are 0 and nil
-	// for a blob that was not read from a pack.
+	// for a blob that was not read in the order of a pack.
 	Depth       int
 	Data        []byte
 	Base, Delta []byte
 	Changed     [][2]int
-	Worker      int
-	// Again says that another copy of the same blob was visited before. It is
-	// visited again because others may be stored as deltas against this copy.
-	Again bool
 
 	id    pack.ID    // when pack is nil
 	pack  *pack.Pack // where it was read from
@@ -50,13 +47,23 @@ func (b *Blob) ID() pack.ID {
 type BlobOptions struct {
 	Workers         int   // 0: one for each CPU that the process may use
 	MaxMaterialised int64 // bytes; larger blobs go to Large; 0: DefaultMaxMaterialised
-	ViaGit          bool  // read everything through git cat-file: slower, same blobs, no deltas
 
+	// Commits, if not nil, are the only ones whose blobs matter: what their trees
+	// have and the trees of their parents have not at the same path. Other blobs
+	// may be visited too: all of them are when Commits are more than one in
+	// [selectiveShare] of the repository's, since single blobs are dearer to read
+	// than all in the order of their packs, and when a tree that tells which blobs
+	// matter cannot be read, which is a problem.
+	Commits *CommitSet
+
+	// Expect, if not nil, is called once before the first visit with the number of
+	// visits to come. Loose objects are not in it.
+	Expect func(blobs int64)
 	// Visit is called for each blob, and again for each further copy of it in
-	// another pack.
+	// another pack, since others may be stored as deltas against that copy.
 	Visit func(worker int, b *Blob) error
 	// Large is called once for each blob above MaxMaterialised. open may be called
-	// during the call only. When Large is nil such blobs are problems.
+	// once, during the call. When Large is nil such blobs are problems.
 	Large func(worker int, id pack.ID, size int64, open func() (io.ReadCloser, error)) error
 }
 
@@ -77,14 +84,16 @@ const maxProblems = 200
 
 // A blobWalk is one call of WalkBlobs.
 type blobWalk struct {
-	r      *Repository
-	o      BlobOptions
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	counts []walkCount
+	r       *Repository
+	o       BlobOptions
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	counts  []walkCount
+	buffers [][]byte // by worker
+	later   *idSet   // blobs of the packs from the second on, as far as they were walked
 
 	mu     sync.Mutex
-	failed map[pack.ID]error // no copy of it could be read so far
+	failed map[pack.ID]error // could not be read so far
 	stats  Stats
 }
 
@@ -95,16 +104,22 @@ type walkCount struct {
 }
 
 // WalkBlobs visits every blob of the object store and its alternates, whether
-// or not anything refers to it: packs first, then loose objects, then through
-// git what could not be read. It returns nil when it got to the end; what it
-// could not read on the way is in Stats.Problems. When ctx or a callback ends
-// it early, Stats says how far it came.
+// or not anything refers to it, or with o.Commits fewer: packs first, then
+// loose objects, then through git what could not be read. It returns nil when
+// it got to the end; what it could not read on the way is in Stats.Problems.
+// When ctx or a callback ends it early, Stats says how far it came.
+//
+// A blob that a tree names and that is nowhere is noticed, and is a problem,
+// in a partial clone, where all trees are looked at for it, and when it is one
+// of the blobs that o.Commits select. Otherwise trees are not read, and it is
+// not noticed: git fsck would tell.
 func (r *Repository) WalkBlobs(ctx context.Context, o BlobOptions) (Stats, error) {
 	o.Workers = defaultWorkers(o.Workers)
 	if o.MaxMaterialised <= 0 {
 		o.MaxMaterialised = DefaultMaxMaterialised
 	}
-	w := &blobWalk{r: r, o: o, counts: make([]walkCount, o.Workers), failed: map[pack.ID]error{}}
+	w := &blobWalk{r: r, o: o, counts: make([]walkCount, o.Workers),
+		buffers: make([][]byte, o.Workers), failed: map[pack.ID]error{}, later: newIDSet(r.idSize, 0)}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	defer w.cancel(nil)
 	err := w.run()
@@ -112,19 +127,33 @@ func (r *Repository) WalkBlobs(ctx context.Context, o BlobOptions) (Stats, error
 }
 
 func (w *blobWalk) run() error {
-	if w.o.ViaGit {
-		return w.allViaGit()
+	if want := w.wanted(); want != nil {
+		if err := w.walkWanted(want); err != nil {
+			return err
+		}
+		return w.fallback()
 	}
-	if err := w.walkPacks(); err != nil {
-		return err
+	w.expect(w.r.countKind(pack.Blob))
+	for k, p := range w.r.packs {
+		if err := w.walkPack(p, w.copies(k)); err != nil {
+			return err
+		}
+		w.stats.Packs++
 	}
-	if err := w.walkLoose(); err != nil {
+	l := looseWalk{r: w.r, workers: w.o.Workers, visit: w.loose, fail: w.fail, problem: w.problem}
+	if err := l.run(w.ctx); err != nil {
 		return err
 	}
 	if err := w.fallback(); err != nil {
 		return err
 	}
 	return w.absent()
+}
+
+func (w *blobWalk) expect(n int) {
+	if w.o.Expect != nil {
+		w.o.Expect(int64(n))
+	}
 }
 
 // result adds up the counts and makes sentences of what failed.
@@ -135,14 +164,23 @@ func (w *blobWalk) result() Stats {
 		s.Blobs, s.Bytes, s.Copies = s.Blobs+c.blobs, s.Bytes+c.bytes, s.Copies+c.copies
 		s.Loose, s.Fallback = s.Loose+c.loose, s.Fallback+c.fallback
 	}
-	named := 0
+	named, missing, more := 0, 0, 0
 	for id, err := range w.failed {
-		if named == maxProblems {
-			s.Problems = append(s.Problems, Problem{"object store", fmt.Errorf("%d more objects could not be read", len(w.failed)-named)})
-			break
+		switch {
+		case errors.Is(err, errMissing):
+			missing++
+		case named < maxProblems:
+			named++
+			s.Problems = append(s.Problems, Problem{"blob " + id.String(), err})
+		default:
+			more++
 		}
-		s.Problems = append(s.Problems, Problem{"blob " + id.String(), err})
-		named++
+	}
+	if missing > 0 {
+		s.Problems = append(s.Problems, Problem{"object store", fmt.Errorf("%d blobs that trees refer to are not in this clone, and were not read", missing)})
+	}
+	if more > 0 {
+		s.Problems = append(s.Problems, Problem{"object store", fmt.Errorf("%d more objects could not be read", more)})
 	}
 	return s
 }
@@ -159,37 +197,29 @@ func (w *blobWalk) fail(id pack.ID, err error) {
 	w.mu.Unlock()
 }
 
-// recovered says whether all earlier copies of a blob failed, and forgets that
-// they did: this one is good.
-func (w *blobWalk) recovered(id pack.ID) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	_, was := w.failed[id]
-	delete(w.failed, id)
-	return was
-}
-
-// count counts a blob that was read; again says that there was another copy.
-func (w *blobWalk) count(worker int, size int64, again bool) {
-	c := &w.counts[worker]
-	if again {
-		c.copies++
-		return
+// copies returns which blobs of pack k stand in an earlier one too. The first
+// pack, usually by far the largest, is not entered in the table.
+func (w *blobWalk) copies(k int) bitmap {
+	if k == 0 {
+		return nil
 	}
-	c.blobs++
-	c.bytes += size
-}
-
-func (w *blobWalk) walkPacks() error {
-	seen := w.newSeen()
-	for _, p := range w.r.packs {
-		again := seen.enter(p)
-		if err := w.walkPack(p, again); err != nil {
-			return err
+	p := w.r.packs[k]
+	again := make(bitmap, (p.Len()+63)/64)
+	var raw []byte
+	for i := range p.Len() {
+		if p.Kind(i) != pack.Blob {
+			continue
 		}
-		w.stats.Packs++
+		if _, was := w.r.packs[0].Find(p.ID(i)); was {
+			again.set(i)
+			continue
+		}
+		raw = p.ID(i).Append(raw[:0])
+		if _, added := w.later.add(raw); !added {
+			again.set(i)
+		}
 	}
-	return nil
+	return again
 }
 
 // walkPack visits the blobs of a pack; again tells which of them an earlier
@@ -201,21 +231,32 @@ func (w *blobWalk) walkPack(p *pack.Pack, again bitmap) error {
 		Kinds:   []pack.Kind{pack.Blob},
 		MaxSize: w.o.MaxMaterialised,
 		Visit: func(n int, o *pack.Object) error {
-			b := &blobs[n]
-			*b = Blob{o.Depth, o.Data, o.Base, o.Delta, o.Changed, n, again.has(o.Index), pack.ID{}, p, o.Index}
-			if b.Again && w.recovered(b.ID()) {
-				b.Again = false
+			if again.has(o.Index) {
+				w.counts[n].copies++
+			} else {
+				w.count(n, int64(len(o.Data)))
 			}
-			w.count(n, int64(len(o.Data)), b.Again)
-			return w.o.Visit(n, b)
+			blobs[n] = Blob{o.Depth, o.Data, o.Base, o.Delta, o.Changed, pack.ID{}, p, o.Index}
+			return w.o.Visit(n, &blobs[n])
 		},
-		Large: func(n, i int, size int64) { w.largePacked(p, n, i, size, again.has(i)) },
+		Large: func(n, i int, size int64) {
+			if again.has(i) {
+				w.counts[n].copies++
+			} else if err := w.largePacked(p, n, i, size); err != nil {
+				w.cancel(err)
+			}
+		},
 		Fail: func(_, i int, err error) {
 			if !again.has(i) {
 				w.fail(p.ID(i), err)
 			}
 		},
 	})
+}
+
+func (w *blobWalk) count(worker int, size int64) {
+	w.counts[worker].blobs++
+	w.counts[worker].bytes += size
 }
 
 var (
@@ -225,45 +266,109 @@ var (
 
 // largePacked gives a large blob of a pack to Large. A delta against a large
 // blob cannot be streamed from the pack: it is left for the fallback.
-func (w *blobWalk) largePacked(p *pack.Pack, worker, i int, size int64, again bool) {
-	id := p.ID(i)
-	if again && !w.recovered(id) {
-		w.count(worker, 0, true)
-		return
-	}
+func (w *blobWalk) largePacked(p *pack.Pack, worker, i int, size int64) error {
 	if size < 0 {
-		w.fail(id, errDeferred)
-		return
+		w.fail(p.ID(i), errDeferred)
+		return nil
 	}
-	open := func() (io.ReadCloser, error) {
+	return w.large(worker, p.ID(i), size, func() (io.ReadCloser, error) {
 		s, _, err := p.Stream(i)
 		return s, err
-	}
-	if err := w.large(worker, id, size, open); err != nil {
-		w.cancel(err)
-	}
+	})
 }
 
-// large gives a large blob to the caller.
 func (w *blobWalk) large(worker int, id pack.ID, size int64, open func() (io.ReadCloser, error)) error {
 	if w.o.Large == nil {
 		w.fail(id, fmt.Errorf("%w: %d bytes", errLimit, size))
 		return nil
 	}
-	w.count(worker, size, false)
+	w.count(worker, size)
 	return w.o.Large(worker, id, size, open)
 }
 
-// Volume returns the number of blobs that packs hold, each copy counted. It is
-// a cheap measure of how long a walk will take; loose objects do not count.
-func (r *Repository) Volume() int64 {
-	n := int64(0)
-	for _, p := range r.packs {
-		for i := range p.Len() {
-			if p.Kind(i) == pack.Blob {
-				n++
-			}
+// loose visits a loose object if it is a blob.
+func (w *blobWalk) loose(worker int, in *checkedReader) error {
+	if in.kind != pack.Blob {
+		return nil
+	}
+	w.counts[worker].loose++
+	return w.stream(worker, in)
+}
+
+// stream visits a blob that is read from a stream.
+func (w *blobWalk) stream(worker int, in *checkedReader) error {
+	if in.size > w.o.MaxMaterialised {
+		return w.large(worker, in.id, in.size, func() (io.ReadCloser, error) { return io.NopCloser(in), nil })
+	}
+	data, err := in.all(w.buffers[worker], w.o.MaxMaterialised)
+	w.buffers[worker] = data
+	if err != nil {
+		w.fail(in.id, err)
+		return nil
+	}
+	return w.whole(worker, in.id, data)
+}
+
+// whole visits a blob that is in memory.
+func (w *blobWalk) whole(worker int, id pack.ID, data []byte) error {
+	if int64(len(data)) > w.o.MaxMaterialised {
+		return w.large(worker, id, int64(len(data)), func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil })
+	}
+	w.count(worker, int64(len(data)))
+	return w.o.Visit(worker, &Blob{id: id, Data: data})
+}
+
+// fallback reads what failed so far and what only git knows of: natively again,
+// since other packs and stores may have a good copy, and a delta against a large
+// blob can be had alone; then through git.
+func (w *blobWalk) fallback() error {
+	var todo []pack.ID
+	rd := w.r.reader()
+	defer rd.release()
+	for id, err := range w.failed {
+		if w.ctx.Err() != nil || errors.Is(err, errLimit) {
+			continue
+		}
+		kind, data, err := rd.native(id, maxBlobRead)
+		if err != nil {
+			todo = append(todo, id)
+			continue
+		}
+		delete(w.failed, id)
+		if kind != pack.Blob {
+			continue
+		}
+		if err := w.whole(0, id, data); err != nil {
+			return err
 		}
 	}
-	return n
+	if w.r.broken && w.o.Commits == nil {
+		o, err := w.r.others(w.ctx)
+		if err != nil {
+			return err
+		}
+		w.stats.Problems = append(w.stats.Problems, o.problems...)
+		todo = append(todo, o.blobs...)
+	}
+	return w.viaGit(todo)
+}
+
+// viaGit reads objects through git, and visits those that are blobs. What git
+// cannot read either stays failed, for the first reason.
+func (w *blobWalk) viaGit(ids []pack.ID) error {
+	return w.r.gitRead(w.ctx, gitRead{ids: ids,
+		visit: func(in *checkedReader) error {
+			delete(w.failed, in.id)
+			if in.kind != pack.Blob {
+				return nil
+			}
+			w.counts[0].fallback++
+			return w.stream(0, in)
+		},
+		fail: func(id pack.ID, err error) {
+			if _, known := w.failed[id]; !known {
+				w.failed[id] = err
+			}
+		},
+	})
 }

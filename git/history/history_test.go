@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,8 +47,8 @@ func TestOpenKinds(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := open(t, tc.path)
 			noProblems(t, r.Problems())
-			if r.Path() != tc.path || !sameFile(r.WorkTree(), tc.workTree) || r.IDSize() != 20 {
-				t.Errorf("path %s, work tree %s, %d bytes", r.Path(), r.WorkTree(), r.IDSize())
+			if r.Path() != tc.path || !sameFile(r.WorkTree(), tc.workTree) || r.idSize != 20 {
+				t.Errorf("path %s, work tree %s, %d bytes", r.Path(), r.WorkTree(), r.idSize)
 			}
 			checkWalk(t, r, tc.path[:len(tc.path)-len(suffixOf(tc.path))])
 			id, ok := r.ref("HEAD")
@@ -97,8 +97,8 @@ func TestOpenNoRepository(t *testing.T) {
 func TestObjectFormats(t *testing.T) {
 	dir := sample(t, "--object-format=sha256")
 	r := open(t, dir)
-	if r.IDSize() != 32 {
-		t.Fatalf("names have %d bytes", r.IDSize())
+	if r.idSize != 32 {
+		t.Fatalf("names have %d bytes", r.idSize)
 	}
 	noProblems(t, r.Problems())
 	checkWalk(t, r, dir)
@@ -226,27 +226,40 @@ func TestLargeBlobs(t *testing.T) {
 
 func TestWalkEndsEarly(t *testing.T) {
 	dir := sample(t)
-	r := open(t, dir)
 	stop := errors.New("stop")
 	for _, viaGit := range []bool{false, true} {
-		_, err := r.WalkBlobs(t.Context(), BlobOptions{ViaGit: viaGit, Visit: func(int, *Blob) error { return stop }})
+		r := open(t, dir)
+		if viaGit {
+			r = onlyGit(t, dir)
+		}
+		_, err := r.WalkBlobs(t.Context(), BlobOptions{Visit: func(int, *Blob) error { return stop }})
 		if !errors.Is(err, stop) {
 			t.Errorf("Visit's error: %v", err)
 		}
-		_, err = r.WalkBlobs(t.Context(), BlobOptions{ViaGit: viaGit, MaxMaterialised: 1, Visit: func(int, *Blob) error { return nil },
+		_, err = r.WalkBlobs(t.Context(), BlobOptions{MaxMaterialised: 1, Visit: func(int, *Blob) error { return nil },
 			Large: func(int, pack.ID, int64, func() (io.ReadCloser, error)) error { return stop }})
 		if !errors.Is(err, stop) {
 			t.Errorf("Large's error: %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err = r.WalkBlobs(ctx, BlobOptions{ViaGit: viaGit, Visit: func(int, *Blob) error { return nil }}); !errors.Is(err, context.Canceled) {
+		if _, err = r.WalkBlobs(ctx, BlobOptions{Visit: func(int, *Blob) error { return nil }}); !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled: %v", err)
 		}
 		if _, err := r.Attribute(ctx, []pack.ID{parseID(t, strings.Repeat("1", 40))}, AttributeOptions{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("Attribute, cancelled: %v", err)
 		}
 	}
+}
+
+// onlyGit opens a repository as if none of its packs could be read natively.
+func onlyGit(t *testing.T, dir string) *Repository {
+	r := open(t, dir)
+	for _, p := range r.packs {
+		p.Close()
+	}
+	r.packs, r.broken = nil, true
+	return r
 }
 
 func TestCorruptLoose(t *testing.T) {
@@ -256,11 +269,11 @@ func TestCorruptLoose(t *testing.T) {
 		gitIn(t, dir, "", "rev-parse", "HEAD:a"): func(p string) { os.Truncate(p, 14) },
 		gitIn(t, dir, "", "rev-parse", "HEAD:b"): func(p string) { os.WriteFile(p, []byte("no zlib at all"), 0o666) },
 	}
-	other := loosePath(dir, gitIn(t, dir, "", "rev-parse", "HEAD:c"))
+	other := looseFile(dir, gitIn(t, dir, "", "rev-parse", "HEAD:c"))
 	wrong := strings.Repeat("12", 20)
 	write(t, dir, map[string]string{".git/objects/12/" + wrong[2:]: readFile(t, other)}) // a good object under a wrong name
 	for id, f := range damage {
-		p := loosePath(dir, id)
+		p := looseFile(dir, id)
 		os.Chmod(p, 0o666)
 		f(p)
 	}
@@ -274,8 +287,6 @@ func TestCorruptLoose(t *testing.T) {
 	}
 	hasProblem(t, s.Problems, wrong, "do not have its name")
 }
-
-func loosePath(dir, id string) string { return filepath.Join(dir, ".git", "objects", id[:2], id[2:]) }
 
 func readFile(t *testing.T, path string) string {
 	t.Helper()
@@ -292,8 +303,8 @@ func TestGoodCopyOfACorruptObject(t *testing.T) {
 	gitIn(t, dir, "", "clone", "-q", "--no-local", dir, other)
 	write(t, dir, map[string]string{".git/objects/info/alternates": filepath.Join(other, ".git", "objects") + "\n"})
 	id := gitIn(t, dir, "", "rev-parse", "HEAD:loose.txt")
-	os.Chmod(loosePath(dir, id), 0o666)
-	os.WriteFile(loosePath(dir, id), nil, 0o666)
+	os.Chmod(looseFile(dir, id), 0o666)
+	os.WriteFile(looseFile(dir, id), nil, 0o666)
 	r := open(t, dir)
 	got := walk(t, r, BlobOptions{})
 	noProblems(t, got.stats.Problems)
@@ -439,7 +450,7 @@ func TestMissingBlobIsNoObstacle(t *testing.T) {
 	dir := newRepo(t)
 	commit(t, dir, "x", map[string]string{"a": "a", "b": "b"})
 	id := gitIn(t, dir, "", "rev-parse", "HEAD:a")
-	os.Remove(loosePath(dir, id))
+	os.Remove(looseFile(dir, id))
 	r := open(t, dir)
 	if got := walk(t, r, BlobOptions{}); got.stats.Blobs != 1 {
 		t.Errorf("%+v", got.stats)
@@ -455,9 +466,9 @@ func TestMissingBlobIsNoObstacle(t *testing.T) {
 func TestNothingIsWritten(t *testing.T) {
 	dir := sample(t)
 	before := listing(t, dir)
-	r := open(t, dir)
+	walk(t, open(t, dir), BlobOptions{})
+	r := onlyGit(t, dir)
 	walk(t, r, BlobOptions{})
-	walk(t, r, BlobOptions{ViaGit: true})
 	if _, err := r.Attribute(t.Context(), []pack.ID{hashOf(r, []byte("loose"))}, AttributeOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -495,14 +506,26 @@ func listing(t *testing.T, dir string) (out []string) {
 
 func TestWithoutGit(t *testing.T) {
 	dir := sample(t)
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
-	}
 	t.Setenv("PATH", t.TempDir())
-	r := open(t, dir)
-	got := walk(t, r, BlobOptions{})
+	got := walk(t, open(t, dir), BlobOptions{})
 	noProblems(t, got.stats.Problems)
-	if _, err := r.WalkBlobs(t.Context(), BlobOptions{ViaGit: true, Visit: func(int, *Blob) error { return nil }}); err == nil {
-		t.Error("ViaGit without git: no error")
+	got = walk(t, onlyGit(t, dir), BlobOptions{})
+	hasProblem(t, got.stats.Problems, "git could not be asked")
+}
+
+func TestThroughGit(t *testing.T) {
+	for _, format := range []string{"sha1", "sha256"} {
+		dir := sample(t, "--object-format="+format)
+		r := onlyGit(t, dir)
+		want := gitBlobs(t, dir)
+		for _, limit := range []int64{0, 100} {
+			got := walk(t, r, BlobOptions{MaxMaterialised: limit})
+			noProblems(t, got.stats.Problems)
+			if !maps.Equal(got.blobs, want) || got.stats.Fallback == 0 || got.stats.Loose == 0 {
+				t.Errorf("%s: %d blobs of %d, %+v", format, len(got.blobs), len(want), got.stats)
+			}
+		}
+		brute := bruteForce(t, dir)
+		compare(t, attributed(t, r, keys(brute)), brute)
 	}
 }

@@ -2,7 +2,6 @@ package history
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -108,26 +107,23 @@ func (x *indexFile) add(e *index.Entry) {
 
 // listIndex asks git for the entries, without what it knows of the files.
 func (r *Repository) listIndex(ctx context.Context) (*indexFile, error) {
-	cmd, err := r.gitCommand(ctx, "ls-files", "--stage", "-z", "--full-name")
-	if err != nil {
-		return nil, err
-	}
-	cmd.Env = append(cmd.Env, "GIT_INDEX_FILE="+r.index)
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("git ls-files: %w", err)
-	}
 	x := &indexFile{modules: map[string]bool{}}
-	in := bufio.NewReader(bytes.NewReader(out))
-	for {
-		line, err := in.ReadString(0)
-		if err == io.EOF {
-			return x, nil
+	c := gitCommand{args: []string{"ls-files", "--stage", "-z", "--full-name"}, env: []string{"GIT_INDEX_FILE=" + r.index}}
+	err := r.git(ctx, c, func(out *bufio.Reader) error {
+		for {
+			line, err := out.ReadString(0)
+			if err == io.EOF {
+				return nil
+			}
+			if err == nil {
+				err = x.parse(strings.TrimSuffix(line, "\x00"))
+			}
+			if err != nil {
+				return err
+			}
 		}
-		if err := x.parse(strings.TrimSuffix(line, "\x00")); err != nil {
-			return nil, err
-		}
-	}
+	})
+	return x, err
 }
 
 var errListing = errors.New("git ls-files gave an answer that is not understood")

@@ -85,7 +85,11 @@ func dotGit(dir string) (string, error) {
 		}
 		return p, nil
 	}
-	b, err := readSmall(p, maxPathFile)
+	real, err := filepath.EvalSymlinks(p) // the file that says where may be a link, as in git
+	if err != nil {
+		return "", err
+	}
+	b, err := readSmall(real, maxPathFile)
 	if err != nil {
 		return "", err
 	}

@@ -2,8 +2,7 @@ package history
 
 import (
 	"context"
-	"errors"
-	"io/fs"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -12,10 +11,10 @@ import (
 )
 
 // others are the commits and trees that no pack of ours has: loose ones, and
-// those that only git can read.
+// those that only git can read. The blobs are the latter only.
 type others struct {
-	commits, trees []pack.ID
-	problems       []Problem
+	commits, trees, blobs []pack.ID
+	problems              []Problem
 }
 
 // others lists them once.
@@ -26,44 +25,42 @@ func (r *Repository) others(ctx context.Context) (*others, error) {
 		return r.outside, nil
 	}
 	o := &others{}
-	for _, s := range r.stores {
-		if err := r.looseMeta(ctx, s, o); err != nil {
-			return nil, err
+	var mu sync.Mutex
+	problem := func(object string, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if len(o.problems) < maxProblems {
+			o.problems = append(o.problems, Problem{object, err})
 		}
 	}
+	loose := looseWalk{r: r, workers: defaultWorkers(0), problem: problem,
+		visit: func(_ int, in *checkedReader) error {
+			mu.Lock()
+			defer mu.Unlock()
+			o.add(in.id, in.kind)
+			return nil
+		},
+		fail: func(id pack.ID, err error) { problem("object "+id.String(), err) },
+	}
+	if err := loose.run(ctx); err != nil {
+		return nil, err
+	}
+	o.blobs = nil // loose ones are no news to a walk
 	if r.broken {
-		if err := r.gitMeta(ctx, o); err != nil {
-			return nil, err
+		err := r.gitObjects(ctx, func(id pack.ID, kind pack.Kind) {
+			if !packed(r.packs, id) && !inStores(r.stores, id) {
+				o.add(id, kind)
+			}
+		})
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err != nil {
+			problem("object store", fmt.Errorf("git could not be asked what else there is: %w", err))
 		}
 	}
 	r.outside = o
 	return o, nil
-}
-
-// looseMeta reads the headers of the loose objects of a store that no pack has.
-func (r *Repository) looseMeta(ctx context.Context, s *store, o *others) error {
-	in := looseReader{idSize: r.idSize}
-	for fan := range fanOut {
-		ids, err := looseIDs(s.dir, byte(fan), r.idSize)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			o.problems = append(o.problems, Problem{s.dir, err})
-		}
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		for _, id := range ids {
-			if packed(r.packs, id) {
-				continue
-			}
-			if err := in.open(s.dir, id); err != nil {
-				o.problems = append(o.problems, Problem{"object " + id.String(), err})
-				continue
-			}
-			in.Close()
-			o.add(id, in.kind)
-		}
-	}
-	return nil
 }
 
 func (o *others) add(id pack.ID, kind pack.Kind) {
@@ -72,21 +69,9 @@ func (o *others) add(id pack.ID, kind pack.Kind) {
 		o.commits = append(o.commits, id)
 	case pack.Tree:
 		o.trees = append(o.trees, id)
+	case pack.Blob:
+		o.blobs = append(o.blobs, id)
 	}
-}
-
-// gitMeta adds what git knows and we do not.
-func (r *Repository) gitMeta(ctx context.Context, o *others) error {
-	err := r.gitObjects(ctx, func(id pack.ID, kind pack.Kind, _ int64) {
-		if !r.has(id) {
-			o.add(id, kind)
-		}
-	})
-	if err != nil && ctx.Err() == nil {
-		o.problems = append(o.problems, Problem{"object store", err})
-		return nil
-	}
-	return err
 }
 
 // each reads objects one by one in several goroutines. visit is called for
@@ -152,4 +137,21 @@ func (r *Repository) countKind(kind pack.Kind) int {
 		}
 	}
 	return n
+}
+
+// A bitmap is a set of small numbers. The nil bitmap is empty.
+type bitmap []uint64
+
+func (b bitmap) has(i int) bool { return i>>6 < len(b) && b[i>>6]>>(i&63)&1 != 0 }
+
+func (b bitmap) set(i int) { b[i>>6] |= 1 << (i & 63) }
+
+// packed says whether one of the packs has an object.
+func packed(packs []*pack.Pack, id pack.ID) bool {
+	for _, p := range packs {
+		if _, ok := p.Find(id); ok {
+			return true
+		}
+	}
+	return false
 }

@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"patwatch/git/pack"
@@ -113,18 +112,7 @@ func (f *pathFinder) entries(ctx context.Context, tree int32) ([]pathEntry, erro
 func (r *Repository) PathBlob(ctx context.Context, commit pack.ID, path string) (pack.ID, bool, error) {
 	rd := r.reader()
 	defer rd.release()
-	kind, data, err := rd.read(ctx, commit, maxMetaRead)
-	if err != nil {
-		return pack.ID{}, false, err
-	}
-	if kind != pack.Commit {
-		return pack.ID{}, false, fmt.Errorf("reading object %s: it is a %s, not a commit", commit, kind)
-	}
-	raw, err := commitLinks(nil, data, r.idSize)
-	if err != nil {
-		return pack.ID{}, false, fmt.Errorf("reading commit %s: %w", commit, err)
-	}
-	root, err := pack.NewID(raw[:r.idSize])
+	root, err := rd.root(ctx, commit)
 	if err != nil {
 		return pack.ID{}, false, err
 	}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"slices"
 
 	"patwatch/git/pack"
 )
@@ -14,8 +14,6 @@ const (
 	maxBlobRead = 1 << 30   // bytes of a blob that is read whole
 	maxMetaRead = 256 << 20 // bytes of a commit, tag or tree
 )
-
-var errTooLarge = errors.New("the object is too large to be read whole")
 
 // A reader reads objects by name from whichever place has them. It is for one
 // goroutine.
@@ -35,7 +33,7 @@ func (r *Repository) reader() *reader {
 		r.readers = r.readers[:n-1]
 		return rd
 	}
-	return &reader{r: r, packs: make([]*pack.Reader, len(r.packs)), loose: looseReader{idSize: r.idSize}}
+	return &reader{r: r, packs: make([]*pack.Reader, len(r.packs))}
 }
 
 func (rd *reader) release() {
@@ -47,97 +45,71 @@ func (rd *reader) release() {
 	rd.r.mu.Unlock()
 }
 
-// read returns an object; the bytes are valid until the next read. The error
-// wraps errMissing when no place has it, and names a corrupt copy when there
-// was one and no good one.
-func (rd *reader) read(ctx context.Context, id pack.ID, max int64) (pack.Kind, []byte, error) {
+// read returns an object of at most max bytes, which are valid until the next
+// read. The error wraps errMissing when no place has it, and names a corrupt
+// copy when there was one and no good one.
+func (rd *reader) read(ctx context.Context, id pack.ID, max int64) (kind pack.Kind, data []byte, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, nil, err
 	}
-	var bad error
-	for k, p := range rd.r.packs {
-		if i, ok := p.Find(id); ok {
-			kind, data, err := rd.packed(k, i, max)
-			if err == nil {
-				return kind, data, nil
+	kind, data, err = rd.native(id, max)
+	if err == nil || errors.Is(err, errMissing) && !rd.r.broken {
+		return kind, data, err
+	}
+	ended := rd.r.gitRead(ctx, gitRead{
+		ids: []pack.ID{id},
+		visit: func(c *checkedReader) (bad error) {
+			if data, bad = c.all(nil, max); bad == nil {
+				kind, err = c.kind, nil
 			}
-			bad = err
+			return bad
+		},
+		fail: func(pack.ID, error) {}, // the first error says more
+	})
+	if err != nil {
+		return 0, nil, errors.Join(err, context.Cause(ctx))
+	}
+	return kind, data, ended
+}
+
+// native is read without git.
+func (rd *reader) native(id pack.ID, max int64) (pack.Kind, []byte, error) {
+	bad := errMissing
+	for k, p := range rd.r.packs {
+		i, ok := p.Find(id)
+		if !ok {
+			continue
 		}
-	}
-	kind, data, err := rd.readLoose(id, max)
-	if err == nil {
-		return kind, data, nil
-	}
-	if bad == nil && !errors.Is(err, errMissing) {
-		bad = err
-	}
-	if bad != nil || rd.r.broken {
-		if kind, data, err := rd.viaGit(ctx, id, max); err == nil {
+		if rd.packs[k] == nil {
+			rd.packs[k] = p.NewReader()
+		}
+		rd.packs[k].MaxSize = max
+		kind, data, err := rd.packs[k].Read(i)
+		if err == nil {
 			return kind, data, nil
 		}
+		bad = err
 	}
-	if bad == nil {
-		bad = errMissing
+	for _, s := range rd.r.stores {
+		kind, err := rd.readLoose(s.dir, id, max)
+		if err == nil {
+			return kind, rd.buf, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			bad = err
+		}
 	}
 	return 0, nil, fmt.Errorf("reading object %s: %w", id, bad)
 }
 
-// packed reads object i of pack k.
-func (rd *reader) packed(k, i int, max int64) (pack.Kind, []byte, error) {
-	if rd.packs[k] == nil {
-		rd.packs[k] = rd.r.packs[k].NewReader()
-	}
-	rd.packs[k].MaxSize = max
-	return rd.packs[k].Read(i)
-}
-
-func (rd *reader) readLoose(id pack.ID, max int64) (pack.Kind, []byte, error) {
-	missing := errMissing
-	for _, s := range rd.r.stores {
-		err := rd.loose.open(s.dir, id)
-		if err == nil {
-			var data []byte
-			if data, err = rd.drain(max); err == nil {
-				return rd.loose.kind, data, nil
-			}
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			missing = err
-		}
-	}
-	return 0, nil, missing
-}
-
-// drain reads the open loose object.
-func (rd *reader) drain(max int64) ([]byte, error) {
-	defer rd.loose.Close()
-	if rd.loose.size > max {
-		return nil, errTooLarge
-	}
-	var err error
-	rd.buf, err = rd.loose.readAll(rd.buf)
-	return rd.buf, err
-}
-
-// viaGit reads an object through git, for stores that cannot be read natively.
-func (rd *reader) viaGit(ctx context.Context, id pack.ID, max int64) (pack.Kind, []byte, error) {
-	c, err := rd.r.catFile(ctx, "--batch")
+func (rd *reader) readLoose(dir string, id pack.ID, max int64) (pack.Kind, error) {
+	c, err := rd.loose.open(dir, id)
 	if err != nil {
-		return 0, nil, err
+		return 0, err
 	}
-	defer c.Close()
-	kind, size, err := c.next(id)
-	if err != nil {
-		return 0, nil, err
-	}
-	if size > max {
-		return 0, nil, errTooLarge
-	}
-	data, err := io.ReadAll(io.LimitReader(c, size))
-	if err == nil && int64(len(data)) != size {
-		err = io.ErrUnexpectedEOF
-	}
-	return kind, data, err
+	defer rd.loose.close()
+	rd.buf, err = c.all(rd.buf, max)
+	return c.kind, err
 }
 
 // ReadBlob returns the contents of a blob, of at most 1 GiB. The slice is the
@@ -152,5 +124,5 @@ func (r *Repository) ReadBlob(ctx context.Context, id pack.ID) ([]byte, error) {
 	if kind != pack.Blob {
 		return nil, fmt.Errorf("reading object %s: it is a %s, not a blob", id, kind)
 	}
-	return append([]byte(nil), data...), nil
+	return slices.Clone(data), nil
 }

@@ -44,22 +44,39 @@ type refLoader struct {
 	problems []Problem
 }
 
-func (r *Repository) loadRefs() error {
-	if r.config.reftable {
-		r.problem("refs", errors.New("are stored as reftable, which is not read: all commits count as unreachable"))
-		return nil
-	}
+func (r *Repository) loadRefs() {
 	l := &refLoader{idSize: r.idSize, ids: map[string]pack.ID{}, symbolic: map[string]string{}}
-	l.packed(filepath.Join(r.common, "packed-refs"))
-	l.tree(r.common, "refs", "")
-	l.file(filepath.Join(r.common, "HEAD"), "HEAD")
-	l.worktrees(r.common)
-	if r.gitDir != r.common { // HEAD is that of this work tree
-		l.file(filepath.Join(r.gitDir, "HEAD"), "HEAD")
+	read := l.directory
+	if r.config.reftable {
+		read = l.reftables
+	} else {
+		l.packed(filepath.Join(r.common, "packed-refs"))
+	}
+	read(r.common, "")
+	for _, name := range l.worktrees(r.common) {
+		read(filepath.Join(r.common, "worktrees", name), "worktrees/"+name+"/")
 	}
 	r.refs = l.resolve()
 	r.problems = append(r.problems, l.problems...)
-	return nil
+	if r.gitDir != r.common {
+		r.ownHead("worktrees/" + filepath.Base(r.gitDir) + "/HEAD")
+	}
+}
+
+// ownHead makes HEAD that of this work tree.
+func (r *Repository) ownHead(name string) {
+	r.refs = slices.DeleteFunc(r.refs, func(f Ref) bool { return f.Name == "HEAD" })
+	if id, ok := r.ref(name); ok {
+		r.refs = append(r.refs, Ref{"HEAD", id})
+		slices.SortFunc(r.refs, byName)
+	}
+}
+
+// directory reads HEAD and the ref files of a git directory; prefix goes before
+// their names.
+func (l *refLoader) directory(dir, prefix string) {
+	l.file(filepath.Join(dir, "HEAD"), prefix+"HEAD")
+	l.tree(dir, "refs", prefix)
 }
 
 func (l *refLoader) problem(object string, err error) {
@@ -102,6 +119,8 @@ func parsePackedRefs(b []byte, idSize int, add func(name string, id pack.ID)) (b
 	return bad
 }
 
+var errControl = errors.New("some have names with control characters and are not read")
+
 // plainName says whether a ref's name can be carried on: not empty, not
 // endless, without control characters.
 func plainName(name string) bool {
@@ -134,8 +153,12 @@ func (l *refLoader) tree(dir, name, prefix string) {
 
 // file reads a ref from a file of its own.
 func (l *refLoader) file(file, name string) {
-	if l.files++; l.files > maxLooseRefs || !plainName(name) {
-		l.problem("refs", errors.New("there are too many, or names with control characters: not all are read"))
+	if !plainName(name) {
+		l.problem("refs", errControl)
+		return
+	}
+	if l.files++; l.files > maxLooseRefs {
+		l.problem("refs", errors.New("are too many: not all are read"))
 		return
 	}
 	b, err := readSmall(file, maxRefFile)
@@ -158,22 +181,22 @@ func (l *refLoader) file(file, name string) {
 	l.ids[name] = id
 }
 
-// worktrees reads HEAD and the private refs of each linked work tree.
-func (l *refLoader) worktrees(common string) {
-	dir := filepath.Join(common, "worktrees")
-	entries, err := os.ReadDir(dir)
+// worktrees lists the linked work trees.
+func (l *refLoader) worktrees(common string) (names []string) {
+	entries, err := os.ReadDir(filepath.Join(common, "worktrees"))
 	if err != nil {
 		l.problem("worktrees", err)
-		return
 	}
 	for _, e := range entries {
-		if !e.IsDir() || !plainName(e.Name()) {
-			continue
+		switch {
+		case !e.IsDir():
+		case plainName(e.Name()):
+			names = append(names, e.Name())
+		default:
+			l.problem("worktrees", errControl)
 		}
-		prefix := "worktrees/" + e.Name() + "/"
-		l.file(filepath.Join(dir, e.Name(), "HEAD"), prefix+"HEAD")
-		l.tree(filepath.Join(dir, e.Name()), "refs", prefix)
 	}
+	return names
 }
 
 // resolve returns all refs by name. Symbolic refs to nothing are left out: an
@@ -192,9 +215,11 @@ func (l *refLoader) resolve() []Ref {
 			target = l.symbolic[target]
 		}
 	}
-	slices.SortFunc(refs, func(a, b Ref) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(refs, byName)
 	return refs
 }
+
+func byName(a, b Ref) int { return strings.Compare(a.Name, b.Name) }
 
 // ref returns the object that a ref names.
 func (r *Repository) ref(name string) (pack.ID, bool) {

@@ -89,7 +89,8 @@ func (r *Repository) load() error {
 		return err
 	}
 	r.loadShallow()
-	return r.loadRefs()
+	r.loadRefs()
+	return nil
 }
 
 // openStores finds the object directories and opens their packs.
@@ -149,15 +150,9 @@ func (r *Repository) Shallow() int { return len(r.shallow) }
 // Path returns the path that was given to [Open].
 func (r *Repository) Path() string { return r.path }
 
-// GitDir returns the git directory, that of the linked work tree if it is one.
-func (r *Repository) GitDir() string { return r.gitDir }
-
 // WorkTree returns the directory of the work tree, "" for a bare repository
 // and for a git directory whose work tree is not known.
 func (r *Repository) WorkTree() string { return r.workTree }
-
-// IDSize returns the size of object names in bytes: 20 (SHA-1) or 32 (SHA-256).
-func (r *Repository) IDSize() int { return r.idSize }
 
 // Problems returns what was found wrong when the repository was opened. The
 // methods report what they meet themselves. The slice is the caller's.

@@ -1,8 +1,8 @@
 package history
 
 import (
-	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -170,7 +170,7 @@ func (v *resolver) short(digits string) (int32, error) {
 	}
 	found := int32(-1)
 	for n := range int32(v.g.len()) {
-		if !hexPrefix(v.g.ids.at(n), digits) {
+		if !strings.HasPrefix(hex.EncodeToString(v.g.ids.at(n)), digits) {
 			continue
 		}
 		if found >= 0 {
@@ -184,38 +184,28 @@ func (v *resolver) short(digits string) (int32, error) {
 	return found, nil
 }
 
-// hexPrefix says whether raw bytes start with lower-case hex digits.
-func hexPrefix(raw []byte, digits string) bool {
-	const hex = "0123456789abcdef"
-	for i := range len(digits) {
-		nibble := raw[i/2] >> 4
-		if i%2 == 1 {
-			nibble = raw[i/2] & 15
-		}
-		if hex[nibble] != digits[i] {
-			return false
-		}
-	}
-	return true
-}
-
 // headTree returns the tree of HEAD's commit; false when there is none yet.
 func (rd *reader) headTree(ctx context.Context) (pack.ID, bool, error) {
 	id, ok := rd.r.ref("HEAD")
 	if !ok {
 		return pack.ID{}, false, nil
 	}
-	kind, data, err := rd.read(ctx, id, maxMetaRead)
+	tree, err := rd.root(ctx, id)
+	return tree, err == nil, err
+}
+
+// root returns the tree of a commit.
+func (rd *reader) root(ctx context.Context, commit pack.ID) (pack.ID, error) {
+	kind, data, err := rd.read(ctx, commit, maxMetaRead)
 	if err != nil {
-		return pack.ID{}, false, err
+		return pack.ID{}, err
 	}
-	if kind != pack.Commit || !bytes.HasPrefix(data, []byte("tree ")) {
-		return pack.ID{}, false, errCommit
+	if kind != pack.Commit {
+		return pack.ID{}, fmt.Errorf("reading object %s: it is a %s, not a commit", commit, kind)
 	}
 	raw, err := commitLinks(nil, data, rd.r.idSize)
 	if err != nil {
-		return pack.ID{}, false, err
+		return pack.ID{}, fmt.Errorf("reading commit %s: %w", commit, err)
 	}
-	tree, err := pack.NewID(raw[:rd.r.idSize])
-	return tree, err == nil, err
+	return pack.NewID(raw[:rd.r.idSize])
 }
