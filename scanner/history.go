@@ -46,7 +46,7 @@ func (s *Scanner) History(ctx context.Context, repo *history.Repository, sel Sel
 		return t, err
 	}
 	whole := sel.all() && len(t.Incomplete) == 0 && ctx.Err() == nil
-	places, err := s.attribute(ctx, s.newTracer(repo, blobs, whole), &t)
+	places, err := s.attribute(ctx, s.newTracer(repo, blobs, whole, only != nil), &t)
 	if err != nil {
 		return t, err
 	}

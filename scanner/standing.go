@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -22,6 +23,7 @@ type tracer struct {
 	repo  *history.Repository
 	blobs map[pack.ID][]hit
 	whole bool // a blob that is not in blobs has no token
+	part  bool // only a part of the history was asked for: other blobs may be read
 
 	tips    []tip
 	allTips bool // tips are all branches that there are
@@ -41,8 +43,8 @@ type tipPath struct {
 	path   string
 }
 
-func (s *Scanner) newTracer(repo *history.Repository, blobs map[pack.ID][]hit, whole bool) *tracer {
-	t := &tracer{s: s, repo: repo, blobs: blobs, whole: whole, at: map[tipPath]pack.ID{}, vault: vault{}}
+func (s *Scanner) newTracer(repo *history.Repository, blobs map[pack.ID][]hit, whole, part bool) *tracer {
+	t := &tracer{s: s, repo: repo, blobs: blobs, whole: whole, part: part, at: map[tipPath]pack.ID{}, vault: vault{}}
 	t.tips, t.allTips = tips(repo.Refs())
 	return t
 }
@@ -127,12 +129,17 @@ func (t *tracer) has(ctx context.Context, blob pack.ID, fingerprint string) (has
 	return slices.ContainsFunc(hits, func(h hit) bool { return h.secret.Fingerprint() == fingerprint }), true
 }
 
+var errLeftOut = errors.New("the scan left it out")
+
 // hits returns what stands in a blob, which is read when the scan need not have
-// done so.
+// done so. What it should have read and could not is an error.
 func (t *tracer) hits(ctx context.Context, blob pack.ID) ([]hit, error) {
 	hits, scanned := t.blobs[blob]
 	if scanned || t.whole {
 		return hits, nil
+	}
+	if !t.part {
+		return nil, errLeftOut
 	}
 	hits, _, err := t.s.blobHits(ctx, t.repo, t.vault, blob)
 	if err == nil {

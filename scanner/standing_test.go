@@ -221,7 +221,7 @@ func TestTips(t *testing.T) {
 func TestStandingHasABudget(t *testing.T) {
 	s := newSandbox(t)
 	s.commit("a", "x")
-	tr := newScanner(t, Options{}).newTracer(s.open(), nil, true)
+	tr := newScanner(t, Options{}).newTracer(s.open(), nil, true, false)
 	if standing, _ := tr.standing(t.Context(), "none", "print"); standing != leak.Gone {
 		t.Errorf("before: %q", standing)
 	}

@@ -90,6 +90,9 @@ func (s *Scanner) blobHits(ctx context.Context, repo *history.Repository, v vaul
 	if err != nil {
 		return nil, 0, err
 	}
+	if max := s.opts.MaxBlob; max > 0 && int64(len(data)) > max {
+		return nil, 0, &tooLargeError{"blob " + id.String(), int64(len(data)), max}
+	}
 	ms := s.matcher.Find(nil, data)
 	return v.hits(data, s.matcher.Resolve(ms)), int64(len(data)), nil
 }
