@@ -1,5 +1,7 @@
 package pack
 
+import "encoding/binary"
+
 // dynamic reads the code lengths of a dynamic block (RFC 1951, 3.2.7) and
 // builds both tables.
 func (f *Inflater) dynamic(r *bitReader) bool {
@@ -10,19 +12,24 @@ func (f *Inflater) dynamic(r *bitReader) bool {
 	if !f.preCode(r, npre) {
 		return false
 	}
-	if !f.codeLengths(r, nlit+ndist) {
+	lit, ok := f.codeLengths(r, nlit+ndist)
+	if !ok {
 		return false
 	}
 	clear(f.dists[copy(f.dists[:], f.lens[nlit:nlit+ndist]):])
 	clear(f.lens[nlit:])
-	distWidth, ok := f.build(f.own.dist[:], f.dists[:], f.distSymbols[:], distBits)
+	dist := count(f.dists[:])
+	for n := range lit {
+		lit[n] -= dist[n]
+	}
+	distWidth, ok := f.build(f.own.dist[:], f.dists[:], &dist, f.distSymbols[:], distBits)
 	if !ok {
 		return false
 	}
 	if distWidth < distBits {
 		widen(f.own.dist[:1<<distBits], distWidth)
 	}
-	litWidth, ok := f.build(f.own.lit[:], f.lens[:288], f.litSymbols[:], litBits)
+	litWidth, ok := f.build(f.own.lit[:], f.lens[:288], &lit, f.litSymbols[:], litBits)
 	f.own.mask = 1<<litWidth - 1
 	return ok
 }
@@ -42,15 +49,16 @@ func (f *Inflater) preCode(r *bitReader, n int) bool {
 	if r.n < 0 {
 		return false
 	}
-	width, ok := f.build(f.pre[:], lens[:], f.preSymbols[:], preBits)
+	c := count(lens[:])
+	width, ok := f.build(f.pre[:], lens[:], &c, f.preSymbols[:], preBits)
 	if ok && width < preBits {
 		widen(f.pre[:], width)
 	}
 	return ok
 }
 
-// codeLengths reads n code lengths into f.lens.
-func (f *Inflater) codeLengths(from *bitReader, n int) bool {
+// codeLengths reads n code lengths into f.lens and counts them.
+func (f *Inflater) codeLengths(from *bitReader, n int) (c counts, ok bool) {
 	r := *from
 	for i := 0; i < n; {
 		if r.n < 14 {
@@ -58,20 +66,21 @@ func (f *Inflater) codeLengths(from *bitReader, n int) bool {
 		}
 		e := f.pre[r.buf&(1<<preBits-1)]
 		if e&isSpecial != 0 {
-			return false
+			return c, false
 		}
 		r.buf >>= e & 63
 		r.n -= int(e & 0xff)
 		symbol := e >> 16
 		if symbol < 16 {
 			f.lens[i] = uint8(symbol)
+			c[symbol]++
 			i++
 			continue
 		}
 		value := uint8(0)
 		if symbol == 16 {
 			if i == 0 {
-				return false
+				return c, false
 			}
 			value = f.lens[i-1]
 		}
@@ -80,16 +89,17 @@ func (f *Inflater) codeLengths(from *bitReader, n int) bool {
 		r.buf >>= extra.bits
 		r.n -= int(extra.bits)
 		if r.n < 0 || i+repeat > n {
-			return false
+			return c, false
 		}
-		run := f.lens[i : i+repeat]
-		for k := range run {
-			run[k] = value
+		c[value&15] += uint32(repeat)
+		end := i + repeat
+		for ; i < end; i += 8 {
+			binary.LittleEndian.PutUint64(f.lens[i:], uint64(value)*0x0101010101010101)
 		}
-		i += repeat
+		i = end
 	}
 	*from = r
-	return r.n >= 0
+	return c, r.n >= 0
 }
 
 // runs are the repeat counts of the symbols 16 to 18: the least, and how many

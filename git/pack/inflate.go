@@ -48,9 +48,9 @@ type Inflater struct {
 	own    tables // of the block being read
 	fixed  tables // RFC 1951, 3.2.6
 	pre    [1 << preBits]uint32
-	lens   [288 + 32]uint8 // code lengths as read
-	dists  [32]uint8       // those of distances
-	sorted [512]uint16     // symbols in the order of their codes
+	lens   [288 + 32 + 8]uint8 // code lengths as read, and room to write eight at once
+	dists  [32]uint8           // those of distances
+	sorted [512]uint16         // symbols in the order of their codes
 
 	litSymbols  [288]uint32
 	distSymbols [32]uint32
@@ -98,13 +98,15 @@ func NewInflater() *Inflater {
 			lens[i] = 8
 		}
 	}
-	width, _ := f.build(f.fixed.lit[:], lens[:], f.litSymbols[:], litBits)
+	c := count(lens[:])
+	width, _ := f.build(f.fixed.lit[:], lens[:], &c, f.litSymbols[:], litBits)
 	f.fixed.mask = 1<<width - 1
 	var five [32]uint8
 	for i := range five {
 		five[i] = 5
 	}
-	n, _ := f.build(f.fixed.dist[:], five[:], f.distSymbols[:], distBits)
+	c = count(five[:])
+	n, _ := f.build(f.fixed.dist[:], five[:], &c, f.distSymbols[:], distBits)
 	widen(f.fixed.dist[:1<<distBits], n)
 	return f
 }
@@ -143,19 +145,16 @@ func widen(tab []uint32, n uint) {
 	}
 }
 
+// counts says how many symbols have a code of each length.
+type counts [16]uint32
+
 // build fills tab with the decoding table of a prefix code and returns the
 // number of its index bits, at most tableBits. lens has a multiple of eight
-// elements of at most 15. It accepts what compress/flate accepts: complete
-// codes, codes of a single symbol of one bit, and codes without symbols, which
-// decode nothing.
-func (f *Inflater) build(tab []uint32, lens []uint8, symbols []uint32, tableBits uint) (uint, bool) {
-	var count [16]uint32
-	for i := 0; i+8 <= len(lens); i += 8 {
-		for w := binary.LittleEndian.Uint64(lens[i:]); w != 0; w >>= 8 {
-			count[w&15]++
-		}
-	}
-	count[0] = 0
+// elements of at most 15, of which count tells the number of each; count[0]
+// means nothing. It accepts what compress/flate accepts: complete codes, codes
+// of a single symbol of one bit, and codes without symbols, which decode
+// nothing.
+func (f *Inflater) build(tab []uint32, lens []uint8, count *counts, symbols []uint32, tableBits uint) (uint, bool) {
 	longest := uint(15)
 	for longest > 0 && count[longest] == 0 {
 		longest--
@@ -164,7 +163,7 @@ func (f *Inflater) build(tab []uint32, lens []uint8, symbols []uint32, tableBits
 		tab[0] = isSpecial | isBad | 1
 		return 0, true
 	}
-	used := f.sort(lens, &count, longest)
+	used := f.sort(lens, count, longest)
 	if used != 1<<longest {
 		if used != 1 || longest != 1 {
 			return 0, false
@@ -173,27 +172,41 @@ func (f *Inflater) build(tab []uint32, lens []uint8, symbols []uint32, tableBits
 		tab[1] = isSpecial | isBad | 1
 		return 1, true
 	}
-	return f.fill(tab, symbols, &count, longest, tableBits)
+	return f.fill(tab, symbols, count, longest, tableBits)
+}
+
+// count counts code lengths, whose number is a multiple of eight.
+func count(lens []uint8) (c counts) {
+	for i := 0; i+8 <= len(lens); i += 8 {
+		for w := binary.LittleEndian.Uint64(lens[i:]); w != 0; w >>= 8 {
+			c[w&15]++
+		}
+	}
+	return c
 }
 
 // sort puts the symbols that have a code into f.sorted, by length and value,
-// and returns how much of the code space they use, of 1<<longest.
-func (f *Inflater) sort(lens []uint8, count *[16]uint32, longest uint) uint32 {
-	var offset [16]uint32
+// and returns how much of the code space they use, of 1<<longest. Those that
+// have none go behind all others: cheaper than to tell them apart.
+func (f *Inflater) sort(lens []uint8, count *counts, longest uint) uint32 {
+	var offset counts
 	used, sum := uint32(0), uint32(0)
 	for n := uint(1); n <= longest; n++ {
 		offset[n&15] = sum
 		sum += count[n&15]
 		used = used<<1 + count[n&15]
 	}
+	offset[0] = sum
 	for i := 0; i+8 <= len(lens); i += 8 {
-		s := uint16(i)
-		for w := binary.LittleEndian.Uint64(lens[i:]); w != 0; w >>= 8 {
-			if n := w & 15; n != 0 {
-				f.sorted[offset[n]&511] = s
-				offset[n]++
-			}
-			s++
+		w := binary.LittleEndian.Uint64(lens[i:])
+		if w == 0 {
+			continue
+		}
+		for s := uint16(i); s < uint16(i)+8; s++ {
+			n := w & 15
+			f.sorted[offset[n]&511] = s
+			offset[n]++
+			w >>= 8
 		}
 	}
 	return used
@@ -203,9 +216,14 @@ func (f *Inflater) sort(lens []uint8, count *[16]uint32, longest uint) uint32 {
 // nothing to literals and special entries.
 func entry(symbol uint32, n uint) uint32 { return symbol + uint32(n)*0x101 }
 
+// reversed is a code of n bits in the order in which deflate sends them.
+func reversed(code uint32, n uint) uint32 {
+	return uint32(bits.Reverse16(uint16(code))) >> ((16 - n) & 15)
+}
+
 // fill writes the table of a complete code: codes in order of their length,
-// bit-reversed as deflate sends them, the table doubled each time they grow.
-func (f *Inflater) fill(tab, symbols []uint32, count *[16]uint32, longest, tableBits uint) (uint, bool) {
+// the table doubled each time they grow.
+func (f *Inflater) fill(tab, symbols []uint32, count *counts, longest, tableBits uint) (uint, bool) {
 	tableBits = min(tableBits, longest)
 	n := uint(1)
 	for count[n&15] == 0 {
@@ -214,9 +232,10 @@ func (f *Inflater) fill(tab, symbols []uint32, count *[16]uint32, longest, table
 	code, next, size := uint32(0), uint32(0), 1<<min(n, tableBits)
 	for ; n <= tableBits; n++ {
 		for end := next + count[n&15]; next < end; next++ {
-			tab[code] = entry(symbols[f.sorted[next&511]], n)
-			code = increment(code, n)
+			tab[reversed(code, n)] = entry(symbols[f.sorted[next&511]], n)
+			code++
 		}
+		code <<= 1
 		if n < tableBits {
 			copy(tab[size:2*size], tab[:size])
 			size *= 2
@@ -236,14 +255,15 @@ type layout struct {
 
 // subtables writes the tables of codes longer than the main table's index,
 // behind the main table: one for all codes with the same low bits.
-func (f *Inflater) subtables(tab, symbols []uint32, count *[16]uint32, l layout) bool {
+func (f *Inflater) subtables(tab, symbols []uint32, count *counts, l layout) bool {
 	mask := uint32(1)<<l.tableBits - 1
 	start, end := 0, 1<<l.tableBits
 	prefix := ^uint32(0)
 	for n := l.n; n <= l.longest; n++ {
 		for left := count[n&15]; left > 0; left-- {
-			if l.code&mask != prefix {
-				prefix = l.code & mask
+			code := reversed(l.code, n)
+			if code&mask != prefix {
+				prefix = code & mask
 				sub := n - l.tableBits
 				for room := left; room < 1<<sub && l.tableBits+sub < l.longest; {
 					sub++
@@ -257,23 +277,14 @@ func (f *Inflater) subtables(tab, symbols []uint32, count *[16]uint32, l layout)
 			}
 			e := entry(symbols[f.sorted[l.next&511]], n-l.tableBits)
 			l.next++
-			for i := start + int(l.code>>l.tableBits); i < end; i += 1 << (n - l.tableBits) {
+			for i := start + int(code>>l.tableBits); i < end; i += 1 << (n - l.tableBits) {
 				tab[i] = e
 			}
-			l.code = increment(l.code, n)
+			l.code++
 		}
+		l.code <<= 1
 	}
 	return true
-}
-
-// increment adds one to a bit-reversed code of n bits.
-func increment(code uint32, n uint) uint32 {
-	all := uint32(1)<<n - 1
-	if code == all {
-		return code
-	}
-	bit := uint32(1) << (bits.Len32(code^all) - 1)
-	return code&(bit-1) | bit
 }
 
 // A bitReader reads the input least significant bit first. It never reads
