@@ -12,6 +12,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -34,7 +35,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: make bench REPO=path/to/repository")
 		os.Exit(2)
 	}
-	if err := bench(ctx, *bin, *repo, *runs); err != nil {
+	if err := bench(ctx, os.Stdout, *bin, *repo, *runs); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -53,7 +54,7 @@ type contender struct {
 	samples []sample
 }
 
-func bench(ctx context.Context, bin, repo string, runs int) error {
+func bench(ctx context.Context, w io.Writer, bin, repo string, runs int) error {
 	tmp, err := os.MkdirTemp("", "patwatch-bench-")
 	if err != nil {
 		return err
@@ -70,15 +71,14 @@ func bench(ctx context.Context, bin, repo string, runs int) error {
 	git := &contender{name: "git cat-file, all objects", command: []string{"git", "--git-dir=" + gitDir(repo), "cat-file", "--batch-all-objects", "--batch", "--unordered", "--buffer"}}
 	scan := &contender{name: "patwatch scan", command: []string{bin, "scan", "--format", "json", "-o", os.DevNull, repo}}
 	many := &contender{name: "patwatch scan, 10,000 formats more", command: []string{bin, "scan", "--format", "json", "-o", os.DevNull, "--formats", more, repo}}
-	cat := &contender{name: "find | xargs cat, checkout", command: []string{"sh", "-c", "find \"$1\" -type f -print0 | xargs -0 cat", "sh", tree}}
+	cat := &contender{name: "find and cat, checkout", command: []string{"sh", "-c", "find \"$1\" -type f -print0 | xargs -0 cat", "sh", tree}}
 	files := &contender{name: "patwatch scan, checkout", command: []string{bin, "scan", "--format", "json", "-o", os.DevNull, tree}}
 	for _, group := range [][]*contender{{git, scan, many}, {cat, files}} {
 		if err := race(ctx, group, runs); err != nil {
 			return err
 		}
 	}
-	report(git, scan, many, cat, files, packSize(repo))
-	return nil
+	return report(w, packSize(repo), git, scan, many, cat, files)
 }
 
 // race runs the commands in turn.
@@ -134,22 +134,20 @@ func (c *contender) median() sample {
 	}
 }
 
-func report(git, scan, many, cat, files *contender, packs int64) {
-	fmt.Printf("%s/%s, %d CPUs, medians of %d runs; packs %d MiB\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), len(scan.samples), packs>>20)
-	fmt.Println("| command | wall s | CPU s | memory MiB | wall ratio | CPU ratio |")
-	fmt.Println("|---|---:|---:|---:|---:|---:|")
-	row := func(c, to *contender) {
-		m, r := c.median(), to.median()
-		fmt.Printf("| %s | %.2f | %.2f | %d | %.2f | %.2f |\n", c.name, m.wall.Seconds(), m.cpu.Seconds(), m.memory>>20,
-			m.wall.Seconds()/r.wall.Seconds(), m.cpu.Seconds()/r.cpu.Seconds())
+// report writes the table.
+func report(w io.Writer, packs int64, git, scan, many, cat, files *contender) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s/%s, %d CPUs, medians of %d runs; packs %d MiB\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), len(scan.samples), packs>>20)
+	b.WriteString("| command | wall s | CPU s | memory MiB | wall ratio | CPU ratio |\n|---|---:|---:|---:|---:|---:|\n")
+	for _, pair := range [][2]*contender{{git, git}, {scan, git}, {many, git}, {cat, cat}, {files, cat}} {
+		m, to := pair[0].median(), pair[1].median()
+		fmt.Fprintf(&b, "| %s | %.2f | %.2f | %d | %.2f | %.2f |\n", pair[0].name, m.wall.Seconds(), m.cpu.Seconds(), m.memory>>20,
+			m.wall.Seconds()/to.wall.Seconds(), m.cpu.Seconds()/to.cpu.Seconds())
 	}
-	row(git, git)
-	row(scan, git)
-	row(many, git)
-	row(cat, cat)
-	row(files, cat)
-	fmt.Printf("\nMemory above the packs' size: %d MiB. 10,000 formats more: %+.0f %% CPU.\n",
+	fmt.Fprintf(&b, "\nMemory above the packs' size: %d MiB. 10,000 formats more: %+.0f %% CPU.\n",
 		(scan.median().memory-packs)>>20, 100*(many.median().cpu.Seconds()/scan.median().cpu.Seconds()-1))
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // syntheticFormats is a formats file with n formats of made-up prefixes.
