@@ -73,7 +73,13 @@ func (s *settings) take(c *gitconfig.Config) error {
 		return fmt.Errorf("object format %.20q is not known", f)
 	}
 	s.promisor = ext["partialclone"] != ""
-	s.reftable = strings.HasPrefix(ext["refstorage"], "reftable")
+	switch f, _, _ := strings.Cut(ext["refstorage"], ":"); f {
+	case "", "files":
+	case "reftable":
+		s.reftable = true
+	default:
+		s.problems = append(s.problems, Problem{"refs", fmt.Errorf("are stored as %.20q, which is not known: not all of them are read", f)})
+	}
 	s.bare = truth(lastOptions(c, "core")["bare"])
 	for _, section := range c.Sections {
 		if section.IsName("remote") {

@@ -111,7 +111,7 @@ func gitBlobs(t testing.TB, dir string) map[string]int64 {
 
 // walked is what a walk saw.
 type walked struct {
-	stats Stats
+	stats  Stats
 	blobs  map[string]int64 // by id: size
 	visits int64
 }

@@ -26,7 +26,10 @@ const (
 	maxRefFile    = 64 << 10
 	maxRefDepth   = 64      // directories below refs
 	maxLooseRefs  = 4 << 20 // files
+	maxRefName    = 4096    // bytes
 	maxSymref     = 5       // symbolic refs in a row, as in git
+
+	maxRefProblems = 100 // sentences about single refs
 )
 
 // Refs returns all refs, HEAD, and the HEADs of linked work trees (named
@@ -83,8 +86,11 @@ func (l *refLoader) problem(object string, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	if len(l.problems) < 100 { // one sentence each, not millions
+	switch n := len(l.problems); {
+	case n < maxRefProblems:
 		l.problems = append(l.problems, Problem{object, err})
+	case n == maxRefProblems:
+		l.problems = append(l.problems, Problem{"refs", errors.New("more of them could not be read")})
 	}
 }
 
@@ -124,7 +130,7 @@ var errControl = errors.New("some have names with control characters and are not
 // plainName says whether a ref's name can be carried on: not empty, not
 // endless, without control characters.
 func plainName(name string) bool {
-	return name != "" && len(name) <= 4096 && !strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f })
+	return name != "" && len(name) <= maxRefName && !strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == 0x7f })
 }
 
 // tree reads the ref files below dir/name, a directory; prefix goes before

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"patwatch/git/pack"
@@ -14,7 +15,7 @@ import (
 // maxReftable bounds one table file, maxReftables their number in a stack.
 const (
 	maxReftable  = 1 << 30 // bytes
-	maxReftables = 10_000
+	maxReftables = 1000
 )
 
 var errReftable = errors.New("the reftable is malformed")
@@ -26,7 +27,7 @@ func (l *refLoader) reftables(dir, prefix string) {
 	list := filepath.Join(dir, "reftable", "tables.list")
 	b, err := readSmall(list, maxSmallFile)
 	if err != nil {
-		l.problem(list, err)
+		l.problems = append(l.problems, Problem{list, fmt.Errorf("no refs are known: %w", err)})
 		return
 	}
 	names := strings.Fields(string(b))
@@ -34,7 +35,7 @@ func (l *refLoader) reftables(dir, prefix string) {
 		l.problem(list, errors.New("names too many tables: not all are read"))
 		names = names[:maxReftables]
 	}
-	for _, name := range names {
+	for _, name := range slices.Compact(names) {
 		file := filepath.Join(dir, "reftable", filepath.Base(name))
 		b, err := readSmall(file, maxReftable)
 		if err == nil {
@@ -47,6 +48,9 @@ func (l *refLoader) reftables(dir, prefix string) {
 }
 
 func (l *refLoader) record(prefix string, ref reftableRecord) {
+	if ref.name != "HEAD" && !strings.HasPrefix(ref.name, "refs/") { // ORIG_HEAD and the like
+		return
+	}
 	if !plainName(ref.name) {
 		l.problem("refs", errControl)
 		return
@@ -116,10 +120,13 @@ type reftableBlock struct {
 
 func (in *reftableBlock) next() (ref reftableRecord, ok bool) {
 	shared, suffix := in.number(), in.number()
-	if shared > uint64(len(in.name)) {
+	if shared > uint64(len(in.name)) || suffix>>3 > maxRefName {
 		return ref, false
 	}
 	in.name = append(bytes.Clone(in.name[:shared]), in.take(suffix>>3)...)
+	if len(in.name) > maxRefName {
+		return ref, false
+	}
 	ref.name = string(in.name)
 	in.number() // when it was written
 	switch suffix & 7 {

@@ -31,20 +31,45 @@ func (w *blobWalk) wanted() *idSet {
 	if c == nil || c.n*selectiveShare > c.g.len() {
 		return nil
 	}
-	s := &selector{g: c.g, rd: w.r.reader(), want: newIDSet(w.r.idSize, 0), cache: map[pack.ID][]byte{}}
-	defer s.rd.release()
-	for n := range int32(c.g.len()) {
-		if !c.in.has(int(n)) {
-			continue
+	want := newIDSet(w.r.idSize, 0)
+	var mu sync.Mutex
+	var unknown error
+	w.inRuns(c.g.len(), 256, func(_, from, to int) error {
+		s := &selector{g: c.g, rd: w.r.reader(), want: newIDSet(w.r.idSize, 0), cache: map[pack.ID][]byte{}}
+		defer s.rd.release()
+		err := s.commits(w.ctx, c.in, from, to)
+		mu.Lock()
+		defer mu.Unlock()
+		for n := range int32(s.want.len()) {
+			want.add(s.want.at(n))
 		}
-		if err := s.commit(w.ctx, n); err != nil {
-			if w.ctx.Err() == nil {
-				w.problem("commit "+c.g.ids.id(n).String(), fmt.Errorf("what it brought in is not known, all blobs are read: %w", err))
-			}
-			return nil
-		}
+		unknown = cmp.Or(unknown, err)
+		return nil
+	})
+	if unknown != nil && w.ctx.Err() == nil {
+		w.problem("selection", fmt.Errorf("all blobs are read, since it is not known which ones count: %w", unknown))
 	}
-	return s.want
+	if unknown != nil {
+		return nil
+	}
+	return want
+}
+
+// inRuns calls do for all of n things, run by run, in several goroutines. An
+// error ends the walk.
+func (w *blobWalk) inRuns(n, run int, do func(worker, from, to int) error) {
+	var taken atomic.Int64
+	var group sync.WaitGroup
+	for worker := range w.o.Workers {
+		group.Go(func() {
+			for from := int(taken.Add(int64(run))) - run; from < n && w.ctx.Err() == nil; from = int(taken.Add(int64(run))) - run {
+				if err := do(worker, from, min(from+run, n)); err != nil {
+					w.cancel(err)
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 // A selector compares the trees of commits with those of their parents.
@@ -56,6 +81,19 @@ type selector struct {
 
 	cache  map[pack.ID][]byte // trees: most are a commit's, then a parent's
 	cached int                // bytes
+}
+
+// commits adds what commits from to to brought in, as far as they are in a set.
+func (s *selector) commits(ctx context.Context, in bitmap, from, to int) error {
+	for n := from; n < to; n++ {
+		if !in.has(n) {
+			continue
+		}
+		if err := s.commit(ctx, int32(n)); err != nil {
+			return fmt.Errorf("commit %s: %w", s.g.ids.id(int32(n)), err)
+		}
+	}
+	return nil
 }
 
 // commit adds what commit n brought in. A parent that is not here, or has no
@@ -217,21 +255,11 @@ func (s *treeScanner) after(n int) byte {
 func (w *blobWalk) walkWanted(want *idSet) error {
 	w.expect(want.len())
 	todo := w.r.inPackOrder(want)
-	const run = 64 // blobs that one worker reads at a time
-	var taken atomic.Int64
-	var group sync.WaitGroup
-	for n := range w.o.Workers {
-		group.Go(func() {
-			rd := w.r.reader()
-			defer rd.release()
-			for from := int(taken.Add(run)) - run; from < len(todo); from = int(taken.Add(run)) - run {
-				if err := w.some(n, rd, todo[from:min(from+run, len(todo))]); err != nil {
-					w.cancel(err)
-				}
-			}
-		})
-	}
-	group.Wait()
+	w.inRuns(len(todo), 64, func(worker, from, to int) error {
+		rd := w.r.reader()
+		defer rd.release()
+		return w.some(worker, rd, todo[from:to])
+	})
 	return context.Cause(w.ctx)
 }
 
