@@ -104,17 +104,15 @@ func wrap(text string, n int) []string {
 		return []string{text}
 	}
 	var lines []string
-	line := ""
-	for _, word := range strings.Split(text, " ") {
-		switch {
-		case line == "":
-			line = word
-		case columns(line)+1+columns(word) <= n:
+	words := strings.Split(text, " ")
+	line := words[0]
+	for _, word := range words[1:] {
+		if columns(line)+1+columns(word) <= n {
 			line += " " + word
-		default:
-			lines = append(lines, line)
-			line = word
+			continue
 		}
+		lines = append(lines, line)
+		line = word
 	}
 	return append(lines, line)
 }

@@ -39,7 +39,10 @@ func checkURL(target string) error {
 	}
 	switch u.Scheme {
 	case "https", "ssh", "file":
-		return nil
+		if strings.HasPrefix(target[len(u.Scheme):], "://") { // scheme:: is git's way to run a helper
+			return nil
+		}
+		return errors.New("the URL cannot be parsed")
 	}
 	return fmt.Errorf("protocol %q is not allowed: use https, ssh or file", u.Scheme)
 }
