@@ -118,24 +118,41 @@ const pairs = "" +
 	"22323211300455270477212011" +
 	"20006010200001200010100112"
 
-// wordy reports whether the letters of body follow each other as in words and
-// not as by chance: then body is somebody's identifier. Names have about two a
-// pair, chance -2; twelve pairs are the fewest that tell. Hex bodies have too
-// few letters and are never wordy.
+// wordy reports whether the characters of body follow each other as in words
+// and not as by chance: then body is somebody's identifier. Words are smooth: a
+// small letter before a capital, or a digit beside a letter, stands there far
+// less often than by chance. Of a pair of letters chance gives -2 points, names
+// give 2; twelve pairs are the fewest that tell. Hex bodies have too few letters
+// and are never wordy.
 func wordy(body []byte) bool {
-	if classOf(body) <= hexClass {
+	least := 14 + max(0, 2*(20-len(body))) // a short body says little
+	switch classOf(body) {
+	case decimalClass, hexClass:
 		return false
+	case oneCaseClass: // chance is smooth, too
+		least += 10
 	}
 	n, score := 0, 0
 	for i := 1; i < len(body); i++ {
-		a, b := lowerByte(body[i-1])-'a', lowerByte(body[i])-'a'
-		if a < 26 && b < 26 {
+		a, b := body[i-1], body[i]
+		p, q := lowerByte(a)-'a', lowerByte(b)-'a'
+		switch {
+		case p < 26 && q < 26:
 			n++
-			score += int(pairs[int(a)*26+int(b)]-'0') - 6
+			score += int(pairs[int(p)*26+int(q)]-'0') - 6
+			if a >= 'a' && b <= 'Z' {
+				score -= 3
+			} else {
+				score++
+			}
+		case p < 26 && isDigit(b), isDigit(a) && q < 26:
+			score -= 3
 		}
 	}
-	return n >= 12 && 2*score > n+28 && 3*n > len(body)
+	return n >= 12 && score > least && 3*n > len(body)
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // class is the narrowest alphabet that a body is written in.
 type class uint8
@@ -151,7 +168,7 @@ func classOf(body []byte) class {
 	hex, letters, up, low := true, false, false, false
 	for _, b := range body {
 		switch {
-		case '0' <= b && b <= '9', b == '-', b == '_', b == '.':
+		case isDigit(b), b == '-', b == '_', b == '.':
 			continue
 		case 'a' <= b && b <= 'z':
 			low = true
@@ -231,7 +248,7 @@ func rejectKind(name string) (func(body []byte) bool, error) {
 // isHex reports whether body is nothing but hexadecimal digits.
 func isHex(body []byte) bool {
 	for _, c := range body {
-		if c = lowerByte(c); !('0' <= c && c <= '9' || 'a' <= c && c <= 'f') {
+		if c = lowerByte(c); !(isDigit(c) || 'a' <= c && c <= 'f') {
 			return false
 		}
 	}

@@ -90,8 +90,10 @@ func (k keyText) holds(text []byte) bool {
 }
 
 // openSSH reports whether raw is a key in OpenSSH's own form, as long as it
-// says: cipher, key derivation and its options, one public and one private key.
+// says: cipher, key derivation and its options, one public and one private key,
+// and the tag that some ciphers put behind.
 func openSSH(raw []byte) bool {
+	const tag = 16
 	rest, ok := bytes.CutPrefix(raw, []byte("openssh-key-v1\x00"))
 	for range 3 {
 		rest, ok = skipString(rest, ok)
@@ -101,7 +103,7 @@ func openSSH(raw []byte) bool {
 	}
 	rest, ok = skipString(rest[4:], ok)
 	rest, ok = skipString(rest, ok)
-	return ok && len(rest) == 0
+	return ok && (len(rest) == 0 || len(rest) == tag)
 }
 
 // skipString returns what stands behind a length of four bytes and as many

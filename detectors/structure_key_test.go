@@ -49,6 +49,7 @@ func TestPEM(t *testing.T) {
 		{"OpenSSH", pemOf("OPENSSH "+private, "\n", ssh), true},
 		{"OpenSSH, a byte less", pemOf("OPENSSH "+private, "\n", ssh[:len(ssh)-1]), false},
 		{"OpenSSH, a byte more", pemOf("OPENSSH "+private, "\n", append(bytes.Clone(ssh), 1)), false},
+		{"OpenSSH, a tag behind", pemOf("OPENSSH "+private, "\n", append(bytes.Clone(ssh), randomBytes(r, 16)...)), true},
 		{"OpenSSH, two keys", pemOf("OPENSSH "+private, "\n", bytes.Replace(ssh, []byte{0, 0, 0, 1}, []byte{0, 0, 0, 2}, 1)), false},
 		{"OpenSSH without its mark", pemOf("OPENSSH "+private, "\n", der), false},
 		{"PGP", pemOf("PGP "+private+" BLOCK", "\n", pgp, "Version: GnuPG v1", ""), true},
