@@ -1,6 +1,9 @@
 package auditlog
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -120,7 +123,8 @@ func ofCase(action string, c leak.Case, by Actor, data Data) Event {
 
 // Discovery is the event of a token that was seen at a place in public. The
 // first of a case has the case's correlation id as its own UUID: it is the
-// parent of all that follows.
+// parent of all that follows. RecordSha256 in its data is the hash of the
+// sighting as JSON: with it the event vouches for the whole record.
 func Discovery(c leak.Case, s leak.Sighting) Event {
 	data := Data{
 		"Digest": s.Digest.String(), "Format": s.Format, "FormatName": s.FormatName, "Confidence": s.Confidence.String(),
@@ -133,6 +137,10 @@ func Discovery(c leak.Case, s leak.Sighting) Event {
 	}
 	if s.Place.Line > 0 {
 		data["Line"] = s.Place.Line
+	}
+	if record, err := json.Marshal(s); err == nil { // times outside of years 1 to 9999 have no JSON
+		sum := sha256.Sum256(record)
+		data["RecordSha256"] = hex.EncodeToString(sum[:])
 	}
 	return ofCase(PatPublicDiscovery, c, System(), data)
 }
