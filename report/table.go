@@ -369,16 +369,32 @@ func (t *table) closing(fs []Finding, s Summary) {
 	text := fmt.Sprintf("%s Read %s, in %s; %s.", found, extent(s), elapsed(s.Elapsed), ended)
 	t.lines("", "", text, c)
 	if len(fs) > 0 {
-		t.lines("", "", advice(len(fs)), plain)
+		t.lines("", "", advice(fs), plain)
 	}
 }
 
-func advice(tokens int) string {
-	it := "it"
-	if tokens > 1 {
-		it = "them"
+// advice says what to do about the tokens.
+func advice(fs []Finding) string {
+	it, is := "it", "It is"
+	if len(fs) > 1 {
+		it, is = "them", "They are"
+	}
+	if uncommitted(fs) {
+		return is + " not committed yet: take " + it + " out of the files. Revoke " + it + " all the same if others could read them."
 	}
 	return "Revoke " + it + ": deleting the commit does not help. More: patwatch scan --help, --format json"
+}
+
+// uncommitted says whether everything was found in the index and the work tree.
+func uncommitted(fs []Finding) bool {
+	for _, f := range fs {
+		for _, p := range f.Places {
+			if p.Source != leak.Staged && p.Source != leak.WorkTree {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // extent says how much was read: "9 blobs of 2 commits and 3 files, 41 kB".

@@ -95,6 +95,18 @@ func TestTableFoldsPlaces(t *testing.T) {
 	}
 }
 
+func TestTableAdvises(t *testing.T) {
+	staged, changed := leak.Place{Source: leak.Staged, Path: "a", Line: 1}, leak.Place{Source: leak.WorkTree, Path: "b", Line: 1}
+	assertHas(t, table(t, []leak.Place{staged, changed}, summary(), 0), "It is not committed yet: take it out of the files.")
+	assertHas(t, table(t, []leak.Place{staged, place(1, "a", 1, "A", day)}, summary(), 0), "Revoke it: deleting the commit does not help.")
+	assertHas(t, table(t, []leak.Place{{Source: leak.File, Path: "a"}}, summary(), 0), "Revoke it: ")
+	two := []report.Finding{finding(1, staged), finding(2, changed)}
+	assertHas(t, write(t, "table", two, summary(), report.Options{}), "They are not committed yet: take them out")
+	if text := write(t, "table", nil, summary(), report.Options{}); strings.Contains(text, "Revoke") {
+		t.Errorf("advises when there is nothing:\n%s", text)
+	}
+}
+
 func TestTableNamesRepositoriesWhenThereAreSeveral(t *testing.T) {
 	a, b := place(1, "x.go", 1, "A", day), place(2, "x.go", 1, "A", 2*day)
 	if text := table(t, []leak.Place{a}, summary(), 120); strings.Contains(text, "shop/x.go") {
