@@ -334,10 +334,10 @@ func (w *blobWalk) fallback() error {
 			todo = append(todo, id)
 			continue
 		}
-		delete(w.failed, id)
 		if kind != pack.Blob {
 			continue
 		}
+		delete(w.failed, id)
 		if err := w.whole(0, id, data); err != nil {
 			return err
 		}

@@ -14,8 +14,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/go-git/go-git/v5/plumbing/format/gitignore"
 )
 
 // ChangedFiles returns the regular files of the work tree that differ from the
@@ -47,7 +45,7 @@ func (r *Repository) ChangedFiles(ctx context.Context) ([]string, []Problem, err
 	for i := range x.entries {
 		w.tracked[x.entries[i].path] = &x.entries[i]
 	}
-	w.ignore(filepath.Join(r.common, "info", "exclude"), nil, readSmall)
+	w.ignore(filepath.Join(r.common, "info", "exclude"), "", readSmall)
 	if err := w.directory(""); err != nil {
 		return nil, w.problems, err
 	}
@@ -62,16 +60,11 @@ type changeWalker struct {
 	root     *os.Root
 	index    *indexFile
 	tracked  map[string]*indexEntry
-	patterns []gitignore.Pattern
+	patterns []ignorePattern
 	inside   int // directories that are ignored, from the one being read upwards
 	changed  []string
 	problems []Problem
 }
-
-const (
-	maxIgnoreFile = 1 << 20
-	maxPatterns   = 100_000
-)
 
 func (w *changeWalker) problem(object string, err error) {
 	if len(w.problems) < maxProblems {
@@ -97,7 +90,7 @@ func (w *changeWalker) directory(dir string) error {
 		return nil
 	}
 	before := len(w.patterns)
-	w.ignore(path.Join(dir, ".gitignore"), split(dir), w.readInside)
+	w.ignore(path.Join(dir, ".gitignore"), dir, w.readInside)
 	for _, e := range entries {
 		if dir == "" && e.Name() == ".git" {
 			continue
@@ -108,13 +101,6 @@ func (w *changeWalker) directory(dir string) error {
 	}
 	w.patterns = w.patterns[:before]
 	return nil
-}
-
-func split(dir string) []string {
-	if dir == "" {
-		return nil
-	}
-	return strings.Split(dir, "/")
 }
 
 func (w *changeWalker) list(dir string) ([]fs.DirEntry, error) {
@@ -129,7 +115,7 @@ func (w *changeWalker) list(dir string) ([]fs.DirEntry, error) {
 func (w *changeWalker) entry(p string, e fs.DirEntry) error {
 	switch {
 	case e.IsDir():
-		ignored := w.inside > 0 || w.ignored(p, true)
+		ignored := w.inside > 0 || ignored(w.patterns, p, true)
 		if ignored && !w.holdsTracked(p) {
 			return nil
 		}
@@ -147,14 +133,10 @@ func (w *changeWalker) entry(p string, e fs.DirEntry) error {
 		}
 		return nil
 	}
-	if w.inside == 0 && !w.ignored(p, false) {
+	if w.inside == 0 && !ignored(w.patterns, p, false) {
 		w.changed = append(w.changed, p)
 	}
 	return nil
-}
-
-func (w *changeWalker) ignored(p string, dir bool) bool {
-	return gitignore.NewMatcher(w.patterns).Match(strings.Split(p, "/"), dir)
 }
 
 // holdsTracked says whether the index has files below a directory.
@@ -222,24 +204,19 @@ func (w *changeWalker) readInside(name string, limit int64) ([]byte, error) {
 	return w.root.ReadFile(name)
 }
 
-// ignore adds the patterns of a file, which hold for what is below domain.
-func (w *changeWalker) ignore(file string, domain []string, read func(string, int64) ([]byte, error)) {
+// ignore adds the patterns of a file, which hold for what is below dir.
+func (w *changeWalker) ignore(file, dir string, read func(string, int64) ([]byte, error)) {
 	b, err := read(file, maxIgnoreFile)
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			w.problem(file, fmt.Errorf("what it ignores is not ignored: %w", err))
-		}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.problem(file, fmt.Errorf("what it ignores is not ignored: %w", err))
+	}
+	if dir != "" {
+		dir += "/"
+	}
+	list := parseIgnore(b, dir)
+	if len(w.patterns)+len(list) > maxPatterns {
+		w.problem(file, errors.New("there are too many patterns: what it ignores is not ignored"))
 		return
 	}
-	for line := range bytes.Lines(b) {
-		p := strings.TrimRight(string(line), "\r\n")
-		if p == "" || p[0] == '#' {
-			continue
-		}
-		if len(w.patterns) == maxPatterns {
-			w.problem(file, errors.New("there are too many patterns: not all are ignored"))
-			return
-		}
-		w.patterns = append(w.patterns, gitignore.ParsePattern(p, domain))
-	}
+	w.patterns = append(w.patterns, list...)
 }
