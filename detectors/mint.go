@@ -227,9 +227,13 @@ func (m *Minter) NearMiss(token []byte, r *rand.Rand) (near []byte, ok bool) {
 	if m.proof.sum == nil {
 		return nil, false
 	}
+	body := len(m.proof.body(token))
+	if body == 0 {
+		return nil, false
+	}
 	for range tries {
 		near = append(near[:0], token...)
-		i := r.IntN(len(near))
+		i := len(near) - 1 - r.IntN(body)
 		near[i] = sibling(near[i], r)
 		sealed := append([]byte(nil), near...)
 		// Sealing restores the checksum: if it gives another token, the
