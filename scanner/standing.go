@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	maxTips    = 200    // branches that are asked whether they still have a token
-	maxLookups = 20_000 // paths looked up in their trees
+	maxTips    = 1000    // branches that are asked whether they still have a token
+	maxLookups = 200_000 // paths looked up in their trees
 )
 
 // A tracer finds the places of the hits of one history scan, and whether the

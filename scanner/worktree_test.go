@@ -241,7 +241,7 @@ func TestHugeSparseFile(t *testing.T) {
 	}
 	defer f.Close()
 	if _, err := f.WriteAt([]byte("\n"+token(rand.New(rand.NewSource(55)))), size); err != nil {
-		t.Skip("no sparse files here:", err)
+		t.Fatal(err)
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
