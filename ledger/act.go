@@ -42,7 +42,7 @@ func (l *Ledger) Claim(ctx context.Context, now time.Time, lease time.Duration, 
 		keys, err = collect(ctx, c.tx, scanText, `SELECT acts.key`+claimable+`ORDER BY acts.due, acts.id LIMIT @max`, args...)
 		for _, key := range keys {
 			if err == nil {
-				_, err = c.tx.ExecContext(ctx, `UPDATE acts SET state = 'due', lease = ?, begun = 0 WHERE key = ?`, nanos(now.Add(min(lease, maxLease))), key)
+				_, err = c.exec(ctx, `UPDATE acts SET state = 'due', lease = ?, begun = 0 WHERE key = ?`, nanos(now.Add(min(lease, maxLease))), key)
 			}
 		}
 		return err
@@ -88,7 +88,7 @@ func (l *Ledger) jobs(ctx context.Context, keys []string) ([]leak.Job, error) {
 func (l *Ledger) Begin(ctx context.Context, keys []string, messageID string) error {
 	err := l.change(ctx, func(ctx context.Context, c *change) error {
 		for _, key := range keys {
-			res, err := c.tx.ExecContext(ctx, `UPDATE acts SET attempts = attempts + 1, begun = 1, message_id = iif(message_id = '', ?, message_id)
+			res, err := c.exec(ctx, `UPDATE acts SET attempts = attempts + 1, begun = 1, message_id = iif(message_id = '', ?, message_id)
 				WHERE key = ? AND state = 'due' AND begun = 0 AND lease > ?
 				AND NOT (kind = 'revoke' AND (SELECT hold FROM cases WHERE cases.id = acts.case_id))`, messageID, key, nanos(c.now))
 			if err != nil {
@@ -114,7 +114,7 @@ func (l *Ledger) Begin(ctx context.Context, keys []string, messageID string) err
 // time to retry at stays so until someone hastens or releases it.
 func (l *Ledger) Finish(ctx context.Context, key string, o leak.Outcome) error {
 	err := l.change(ctx, func(ctx context.Context, c *change) error {
-		a, row, err := scanAct(c.tx.QueryRowContext(ctx, `SELECT `+actColumns+` FROM acts WHERE key = ?`, key))
+		a, row, err := scanAct(c.row(ctx, `SELECT `+actColumns+` FROM acts WHERE key = ?`, key))
 		if none(err) {
 			return ErrNotFound
 		}
@@ -165,7 +165,7 @@ func (c *change) finish(ctx context.Context, k *kase, a leak.Act, o leak.Outcome
 	}
 	c.act = true
 	a.Reason = e.Data.String("Reason")
-	_, err = c.tx.ExecContext(ctx, `UPDATE acts SET state = ?, due = ?, at = ?, reason = ?, lease = 0, begun = 0, event = ? WHERE key = ?`,
+	_, err = c.exec(ctx, `UPDATE acts SET state = ?, due = ?, at = ?, reason = ?, lease = 0, begun = 0, event = ? WHERE key = ?`,
 		a.State, nanos(a.Due), nanos(a.At), a.Reason, event, a.Key)
 	if err != nil || a.Kind != leak.Revoke || a.State != leak.ActDone {
 		return err
@@ -180,7 +180,7 @@ func (c *change) finish(ctx context.Context, k *kase, a leak.Act, o leak.Outcome
 func (l *Ledger) Abandon(ctx context.Context) (int, error) {
 	var n int64
 	err := l.change(ctx, func(ctx context.Context, c *change) error {
-		res, err := c.tx.ExecContext(ctx, `UPDATE acts SET lease = 0, begun = 0 WHERE state = 'due' AND lease > 0`)
+		res, err := c.exec(ctx, `UPDATE acts SET lease = 0, begun = 0 WHERE state = 'due' AND lease > 0`)
 		if err != nil {
 			return err
 		}
@@ -254,7 +254,7 @@ func (l *Ledger) SetBrake(ctx context.Context, on bool, reason, by string) error
 		if on {
 			query, args = `INSERT INTO settings(name, value) VALUES ('brake', ?) ON CONFLICT DO NOTHING`, []any{reason}
 		}
-		res, err := c.tx.ExecContext(ctx, query, args...)
+		res, err := c.exec(ctx, query, args...)
 		if err != nil {
 			return err
 		}

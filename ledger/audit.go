@@ -34,7 +34,7 @@ func (l *Ledger) Checkpoint(ctx context.Context) (string, error) {
 func (c *change) checkpoint(ctx context.Context, signer *auditlog.Signer) (string, error) {
 	var size int64
 	var note sql.NullString
-	err := c.tx.QueryRowContext(ctx, `SELECT coalesce(max(idx) + 1, 0), (SELECT note FROM checkpoints WHERE size = (SELECT coalesce(max(idx) + 1, 0) FROM events)) FROM events`).Scan(&size, &note)
+	err := c.row(ctx, `SELECT coalesce(max(idx) + 1, 0), (SELECT note FROM checkpoints WHERE size = (SELECT coalesce(max(idx) + 1, 0) FROM events)) FROM events`).Scan(&size, &note)
 	if err != nil || note.Valid {
 		return note.String, err
 	}
@@ -46,12 +46,14 @@ func (c *change) checkpoint(ctx context.Context, signer *auditlog.Signer) (strin
 	if err != nil {
 		return "", err
 	}
-	_, err = c.tx.ExecContext(ctx, `INSERT INTO checkpoints(size, note) VALUES (?, ?)`, size, signed)
+	_, err = c.exec(ctx, `INSERT INTO checkpoints(size, note) VALUES (?, ?)`, size, signed)
 	return signed, err
 }
 
 func hashReader(ctx context.Context, q queryer) tlog.HashReader {
-	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) { return readHashes(ctx, q, indexes) })
+	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		return readHashes(indexes, func(leaf int64) *sql.Row { return q.QueryRowContext(ctx, readHash, leaf) })
+	})
 }
 
 // Prove returns the proof that an event is in the log, by the oldest checkpoint
@@ -186,16 +188,16 @@ func (l *Ledger) Retain(ctx context.Context, before time.Time) (int, error) {
 
 func (c *change) retain(ctx context.Context, before time.Time) (int, error) {
 	var first, end sql.NullInt64
-	err := c.tx.QueryRowContext(ctx, `SELECT (SELECT min(idx) FROM events WHERE body IS NOT NULL),
+	err := c.row(ctx, `SELECT (SELECT min(idx) FROM events WHERE body IS NOT NULL),
 		coalesce((SELECT min(idx) FROM events WHERE at >= ?), (SELECT max(idx) + 1 FROM events))`, auditlog.Time{Time: before}.String()).Scan(&first, &end)
 	if err != nil || !first.Valid || first.Int64 >= end.Int64 {
 		return 0, err
 	}
 	through := min(end.Int64, first.Int64+retainBatch) - 1
-	if _, err := c.tx.ExecContext(ctx, `DELETE FROM search WHERE rowid BETWEEN ? AND ?`, first.Int64, through); err != nil {
+	if _, err := c.exec(ctx, `DELETE FROM search WHERE rowid BETWEEN ? AND ?`, first.Int64, through); err != nil {
 		return 0, err
 	}
-	if _, err := c.tx.ExecContext(ctx, `UPDATE events SET body = NULL WHERE idx BETWEEN ? AND ?`, first.Int64, through); err != nil {
+	if _, err := c.exec(ctx, `UPDATE events SET body = NULL WHERE idx BETWEEN ? AND ?`, first.Int64, through); err != nil {
 		return 0, err
 	}
 	n := through - first.Int64 + 1

@@ -50,37 +50,27 @@ type chain struct {
 // compareCase reads in one transaction, so that what is recorded meanwhile is
 // seen whole or not at all.
 func (l *Ledger) compareCase(ctx context.Context, row int64, out *auditlog.Verification) error {
-	tx, err := l.db.Reader().BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // it changed nothing
-	k, err := bareCase(ctx, tx, row)
-	if err != nil {
-		return err
-	}
-	ch, err := readChain(ctx, tx, k.Correlation)
-	if err != nil {
-		return err
-	}
-	differs := func(format string, args ...any) {
-		out.Report(-1, "case %s is not what its events say: %s", k.ID, fmt.Sprintf(format, args...))
-	}
-	seen, err := ch.compareSightings(ctx, tx, k, differs)
-	if err != nil {
-		return err
-	}
-	if !ch.truncated {
-		ch.compareCase(k, seen, differs)
-	}
-	var authorization string
-	if err := tx.QueryRowContext(ctx, `SELECT authorization_id FROM cases WHERE id = ?`, row).Scan(&authorization); err != nil {
-		return err
-	}
-	if authorization != k.Token.AuthorizationID {
-		differs("its authorization id is not its token's")
-	}
-	return ch.compareActs(ctx, tx, k, differs)
+	return l.db.Read(ctx, func(tx *sql.Tx) error {
+		k, err := bareCase(ctx, tx, row)
+		if err != nil {
+			return err
+		}
+		ch, err := readChain(ctx, tx, k.Correlation)
+		if err != nil {
+			return err
+		}
+		differs := func(format string, args ...any) {
+			out.Report(-1, "case %s is not what its events say: %s", k.ID, fmt.Sprintf(format, args...))
+		}
+		seen, err := ch.compareSightings(ctx, tx, k, differs)
+		if err != nil {
+			return err
+		}
+		if !ch.truncated {
+			ch.compareCase(k, seen, differs)
+		}
+		return ch.compareActs(ctx, tx, k, differs)
+	})
 }
 
 func readChain(ctx context.Context, q queryer, correlation string) (*chain, error) {

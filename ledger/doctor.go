@@ -20,7 +20,7 @@ const overdue = time.Hour
 // A rule is a promise and the query of the subjects for which it does not hold.
 type rule struct{ promise, query string }
 
-// rules may use @now and @overdue, and gone, the index through which retention
+// rules may use @overdue, a time, and @gone, the index through which retention
 // deleted events.
 var rules = []rule{
 	{"A case has a sighting.",
@@ -73,23 +73,29 @@ func (l *Ledger) Invariants(ctx context.Context) ([]Violation, error) {
 	if err := l.db.Check(ctx); err != nil {
 		return nil, err
 	}
-	// One snapshot: what is recorded meanwhile is seen whole or not at all.
-	tx, err := l.db.Reader().BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	var out []Violation
+	err := l.db.Read(ctx, func(tx *sql.Tx) (err error) {
+		out, err = broken(ctx, tx, l.now())
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("checking the ledger: %w", err)
 	}
-	defer func() { _ = tx.Rollback() }() // it changed nothing
+	return out, nil
+}
+
+func broken(ctx context.Context, q queryer, now time.Time) ([]Violation, error) {
 	var gone int64
-	if err := tx.QueryRowContext(ctx, `SELECT coalesce(max(CAST(body->>'$.data.Through' AS INTEGER)), -1) FROM events WHERE action = 'AuditLog.RetentionApplied'`).Scan(&gone); err != nil {
-		return nil, fmt.Errorf("checking the ledger: %w", err)
+	err := q.QueryRowContext(ctx, `SELECT coalesce(max(CAST(body->>'$.data.Through' AS INTEGER)), -1) FROM events WHERE action = 'AuditLog.RetentionApplied'`).Scan(&gone)
+	if err != nil {
+		return nil, err
 	}
-	now := l.now()
 	var out []Violation
 	for _, r := range rules {
-		subjects, err := collect(ctx, tx, scanText, r.query+` LIMIT @max`, sql.Named("now", nanos(now)), sql.Named("overdue", nanos(now.Add(-overdue))),
-			sql.Named("gone", gone), sql.Named("max", maxSubjects))
+		subjects, err := collect(ctx, q, scanText, r.query+` LIMIT @max`,
+			sql.Named("overdue", nanos(now.Add(-overdue))), sql.Named("gone", gone), sql.Named("max", maxSubjects))
 		if err != nil {
-			return out, fmt.Errorf("checking that %q: %w", r.promise, err)
+			return nil, fmt.Errorf("that %q: %w", r.promise, err)
 		}
 		for _, s := range subjects {
 			out = append(out, Violation{r.promise, s})

@@ -18,17 +18,51 @@ import (
 // activity.
 type change struct {
 	tx       *sql.Tx
+	hot      map[string]*sql.Stmt
 	now      time.Time
 	activity string
 	size     int64 // events in the log; -1: not read yet
 	act      bool  // an act may have become due
 }
 
+// What every report runs; prepared once, since half of the cost is parsing.
+const (
+	readSize      = `SELECT coalesce(max(idx) + 1, 0) FROM events`
+	readHash      = `SELECT hashes FROM events WHERE idx = ?`
+	addEvent      = `INSERT INTO events(idx, hashes, body) VALUES (?, ?, ?)`
+	addSearch     = `INSERT INTO search(rowid, text) VALUES (?, ?)`
+	readOpenCase  = `SELECT ` + caseColumns + ` FROM cases WHERE authorization_id = ?`
+	addCase       = `INSERT INTO cases(authorization_id, correlation, state, opened_at, updated_at, token) VALUES (?, ?, ?, ?, ?, ?)`
+	updateCase    = `UPDATE cases SET token = ?, sightings = ?, updated_at = ? WHERE id = ?`
+	knowsSighting = `SELECT 1 FROM sightings WHERE key = ?`
+	addSighting   = `INSERT INTO sightings(case_id, key, event, repository, path, body) VALUES (?, ?, ?, ?, ?, ?)`
+	addPlanned    = `INSERT INTO acts(key, case_id, kind, state, due, reason, sightings) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO NOTHING`
+	addParked     = `INSERT INTO parked(key, since, due, repository, path, body) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO NOTHING`
+)
+
+var hot = []string{readSize, readHash, addEvent, addSearch, readOpenCase, addCase, updateCase, knowsSighting, addSighting, addPlanned, addParked}
+
+// exec runs a statement of the transaction.
+func (c *change) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if st := c.hot[query]; st != nil {
+		return c.tx.StmtContext(ctx, st).ExecContext(ctx, args...)
+	}
+	return c.tx.ExecContext(ctx, query, args...)
+}
+
+// row reads one row in the transaction.
+func (c *change) row(ctx context.Context, query string, args ...any) *sql.Row {
+	if st := c.hot[query]; st != nil {
+		return c.tx.StmtContext(ctx, st).QueryRowContext(ctx, args...)
+	}
+	return c.tx.QueryRowContext(ctx, query, args...)
+}
+
 // append stamps an event, stores it as the next leaf and returns its index.
 // guid is "" for a new one.
 func (c *change) append(ctx context.Context, e auditlog.Event, guid string) (int64, error) {
 	if c.size < 0 {
-		if err := c.tx.QueryRowContext(ctx, `SELECT coalesce(max(idx) + 1, 0) FROM events`).Scan(&c.size); err != nil {
+		if err := c.row(ctx, readSize).Scan(&c.size); err != nil {
 			return 0, fmt.Errorf("reading the size of the log: %w", err)
 		}
 	}
@@ -41,10 +75,10 @@ func (c *change) append(ctx context.Context, e auditlog.Event, guid string) (int
 		return 0, err
 	}
 	index := c.size
-	if err := auditlog.Append(row{ctx, c.tx, string(body)}, index, body); err != nil {
+	if err := auditlog.Append(leaf{ctx, c, string(body)}, index, body); err != nil {
 		return 0, err
 	}
-	if _, err := c.tx.ExecContext(ctx, `INSERT INTO search(rowid, text) VALUES (?, ?)`, index, searchText(&e)); err != nil {
+	if _, err := c.exec(ctx, addSearch, index, searchText(&e)); err != nil {
 		return 0, fmt.Errorf("making event %d searchable: %w", index, err)
 	}
 	c.size++
@@ -68,30 +102,31 @@ type queryer interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// row is where the hashes of an event lie: in its own row of the table.
-type row struct {
+// leaf is where the hashes of an event lie: in its own row of the table.
+type leaf struct {
 	ctx  context.Context
-	tx   *sql.Tx
+	c    *change
 	body string
 }
 
 // ReadHashes implements [auditlog.Hashes].
-func (r row) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	return readHashes(r.ctx, r.tx, indexes)
+func (l leaf) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	return readHashes(indexes, func(leaf int64) *sql.Row { return l.c.row(l.ctx, readHash, leaf) })
 }
 
 // WriteHashes implements [auditlog.Hashes]: it stores the event with them.
-func (r row) WriteHashes(leaf int64, hashes []tlog.Hash) error {
-	_, err := r.tx.ExecContext(r.ctx, `INSERT INTO events(idx, hashes, body) VALUES (?, ?, ?)`, leaf, joinHashes(hashes), r.body)
+func (l leaf) WriteHashes(index int64, hashes []tlog.Hash) error {
+	_, err := l.c.exec(l.ctx, addEvent, index, joinHashes(hashes), l.body)
 	return err
 }
 
-func readHashes(ctx context.Context, q queryer, indexes []int64) ([]tlog.Hash, error) {
+// readHashes picks hashes out of the rows of their events.
+func readHashes(indexes []int64, row func(leaf int64) *sql.Row) ([]tlog.Hash, error) {
 	out := make([]tlog.Hash, len(indexes))
 	for i, index := range indexes {
 		leaf, place := auditlog.Locate(index)
 		var b []byte
-		if err := q.QueryRowContext(ctx, `SELECT hashes FROM events WHERE idx = ?`, leaf).Scan(&b); err != nil {
+		if err := row(leaf).Scan(&b); err != nil {
 			return nil, fmt.Errorf("reading the hashes of event %d: %w", leaf, err)
 		}
 		if len(b) < (place+1)*tlog.HashSize {

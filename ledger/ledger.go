@@ -57,6 +57,7 @@ type Ledger struct {
 	now    func() time.Time
 	signer *auditlog.Signer
 	wake   chan struct{}
+	hot    map[string]*sql.Stmt // by query; never changed after Open
 }
 
 // Open opens the ledger in a file, and makes it when there is none. One of an
@@ -70,7 +71,13 @@ func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the ledger: %w", err)
 	}
-	return &Ledger{db: db, plan: o.Plan, now: o.Now, signer: o.Signer, wake: make(chan struct{}, 1)}, nil
+	l := &Ledger{db: db, plan: o.Plan, now: o.Now, signer: o.Signer, wake: make(chan struct{}, 1), hot: map[string]*sql.Stmt{}}
+	for _, query := range hot {
+		if l.hot[query], err = db.Prepare(ctx, query); err != nil {
+			return nil, errors.Join(fmt.Errorf("preparing the ledger: %w", err), db.Close())
+		}
+	}
+	return l, nil
 }
 
 // Close closes the file. What was recorded is on disk already.
@@ -90,7 +97,7 @@ func (l *Ledger) change(ctx context.Context, f func(context.Context, *change) er
 	act := false
 	whole := context.WithoutCancel(ctx)
 	err := l.db.Write(ctx, func(tx *sql.Tx) error {
-		c := &change{tx: tx, now: l.now().UTC().Truncate(resolution), activity: auditlog.NewUUID(), size: -1}
+		c := &change{tx: tx, hot: l.hot, now: l.now().UTC().Truncate(resolution), activity: auditlog.NewUUID(), size: -1}
 		err := f(whole, c)
 		act = c.act
 		return err

@@ -25,7 +25,7 @@ func (c *change) park(ctx context.Context, s leak.Sighting) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.tx.ExecContext(ctx, `INSERT INTO parked(key, since, due, repository, path, body) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO NOTHING`,
+	_, err = c.exec(ctx, addParked,
 		sightingKey(s.Digest.String(), s.Place), nanos(c.now), nanos(c.now), s.Place.Repository, s.Place.Path, body)
 	return err
 }
@@ -75,7 +75,7 @@ func (l *Ledger) forEach(ctx context.Context, ids []int64, query string, value a
 			if value != nil {
 				args = append(args, value)
 			}
-			if _, err := c.tx.ExecContext(ctx, query, args...); err != nil {
+			if _, err := c.exec(ctx, query, args...); err != nil {
 				return err
 			}
 		}

@@ -111,7 +111,7 @@ type kase struct {
 
 // open returns the case of a token, a new one if there is none.
 func (c *change) open(ctx context.Context, token leak.Token) (*kase, error) {
-	k, err := scanCase(c.tx.QueryRowContext(ctx, `SELECT `+caseColumns+` FROM cases WHERE authorization_id = ?`, token.AuthorizationID))
+	k, err := scanCase(c.row(ctx, readOpenCase, token.AuthorizationID))
 	if err == nil {
 		return k, nil
 	}
@@ -125,7 +125,7 @@ func (c *change) open(ctx context.Context, token leak.Token) (*kase, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := c.tx.ExecContext(ctx, `INSERT INTO cases(authorization_id, correlation, state, opened_at, updated_at, token) VALUES (?, ?, ?, ?, ?, ?)`,
+	res, err := c.exec(ctx, addCase,
 		token.AuthorizationID, k.Correlation, k.State, nanos(c.now), nanos(c.now), text)
 	if err != nil {
 		return nil, fmt.Errorf("opening the case: %w", err)
@@ -142,7 +142,7 @@ func (c *change) update(ctx context.Context, k *kase) error {
 		return err
 	}
 	k.UpdatedAt = c.now
-	_, err = c.tx.ExecContext(ctx, `UPDATE cases SET token = ?, sightings = ?, updated_at = ? WHERE id = ?`, text, k.count, nanos(c.now), k.row)
+	_, err = c.exec(ctx, updateCase, text, k.count, nanos(c.now), k.row)
 	if err != nil {
 		return fmt.Errorf("updating the case: %w", err)
 	}
@@ -156,7 +156,7 @@ func (c *change) sighting(ctx context.Context, k *kase, s leak.Sighting) (added 
 	key := sightingKey(k.Token.AuthorizationID, s.Place)
 	if !k.opened || k.count > 0 {
 		var one int
-		err := c.tx.QueryRowContext(ctx, `SELECT 1 FROM sightings WHERE key = ?`, key).Scan(&one)
+		err := c.row(ctx, knowsSighting, key).Scan(&one)
 		if err == nil {
 			return false, nil
 		}
@@ -179,7 +179,7 @@ func (c *change) sighting(ctx context.Context, k *kase, s leak.Sighting) (added 
 	if err != nil {
 		return false, err
 	}
-	_, err = c.tx.ExecContext(ctx, `INSERT INTO sightings(case_id, key, event, repository, path, body) VALUES (?, ?, ?, ?, ?, ?)`,
+	_, err = c.exec(ctx, addSighting,
 		k.row, key, event, s.Place.Repository, s.Place.Path, body)
 	if err != nil {
 		return false, fmt.Errorf("storing a sighting: %w", err)
@@ -215,7 +215,7 @@ func (c *change) addAct(ctx context.Context, row int64, a leak.Act) error {
 		return errors.New("an act needs a key, a kind and a state")
 	}
 	c.act = true
-	_, err := c.tx.ExecContext(ctx, `INSERT INTO acts(key, case_id, kind, state, due, reason, sightings) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO NOTHING`,
+	_, err := c.exec(ctx, addPlanned,
 		a.Key, row, a.Kind, a.State, nanos(a.Due), a.Reason, a.Sightings)
 	return err
 }
@@ -225,7 +225,7 @@ func (c *change) incomplete(ctx context.Context, push leak.Push, i leak.Incomple
 	push = cleanPush(push)
 	key := hashOf(push.ID, push.Repository, i.Reason, i.Detail)
 	var one int
-	err := c.tx.QueryRowContext(ctx, `SELECT 1 FROM incompletes WHERE key = ?`, key).Scan(&one)
+	err := c.row(ctx, `SELECT 1 FROM incompletes WHERE key = ?`, key).Scan(&one)
 	if err == nil || !none(err) {
 		return err
 	}
@@ -237,7 +237,7 @@ func (c *change) incomplete(ctx context.Context, push leak.Push, i leak.Incomple
 	if err != nil {
 		return err
 	}
-	_, err = c.tx.ExecContext(ctx, `INSERT INTO incompletes(key, event, at, reason, detail, push) VALUES (?, ?, ?, ?, ?, ?)`,
+	_, err = c.exec(ctx, `INSERT INTO incompletes(key, event, at, reason, detail, push) VALUES (?, ?, ?, ?, ?, ?)`,
 		key, event, nanos(c.now), i.Reason, i.Detail, body)
 	return err
 }

@@ -66,7 +66,7 @@ func (c *change) setState(ctx context.Context, k *kase, s leak.CaseState, r leak
 	if _, err := c.append(ctx, auditlog.CaseStateChanged(k.Case, old, auditlog.Person(by), comment), ""); err != nil {
 		return err
 	}
-	_, err := c.tx.ExecContext(ctx, `UPDATE cases SET state = ?, resolution = ?, updated_at = ? WHERE id = ?`, s, r, nanos(c.now), k.row)
+	_, err := c.exec(ctx, `UPDATE cases SET state = ?, resolution = ?, updated_at = ? WHERE id = ?`, s, r, nanos(c.now), k.row)
 	return err
 }
 
@@ -97,7 +97,7 @@ func (l *Ledger) Hold(ctx context.Context, id, by string) error {
 		if err := c.setHold(ctx, k, true, auditlog.CaseHeld, by); err != nil {
 			return err
 		}
-		_, err := c.tx.ExecContext(ctx, `UPDATE acts SET state = 'held', reason = ?, lease = 0 WHERE case_id = ? AND kind = 'revoke' AND state = 'due' AND begun = 0`, "held by "+by, k.row)
+		_, err := c.exec(ctx, `UPDATE acts SET state = 'held', reason = ?, lease = 0 WHERE case_id = ? AND kind = 'revoke' AND state = 'due' AND begun = 0`, "held by "+by, k.row)
 		return err
 	})
 }
@@ -112,7 +112,7 @@ func (l *Ledger) Release(ctx context.Context, id, by string) error {
 		if err := c.setHold(ctx, k, false, auditlog.CaseReleased, by); err != nil {
 			return err
 		}
-		_, err := c.tx.ExecContext(ctx, `UPDATE acts SET state = 'due', reason = '', due = iif(due = 0, ?, due) WHERE case_id = ? AND kind = 'revoke' AND state = 'held'`, nanos(c.now), k.row)
+		_, err := c.exec(ctx, `UPDATE acts SET state = 'due', reason = '', due = iif(due = 0, ?, due) WHERE case_id = ? AND kind = 'revoke' AND state = 'held'`, nanos(c.now), k.row)
 		return err
 	})
 }
@@ -125,7 +125,7 @@ func (l *Ledger) Release(ctx context.Context, id, by string) error {
 func (l *Ledger) Hasten(ctx context.Context, id, by string) error {
 	return l.review(ctx, "hastening", id, func(ctx context.Context, c *change, k *kase) error {
 		done := 0
-		err := c.tx.QueryRowContext(ctx, `SELECT count(*) FROM acts WHERE case_id = ? AND kind = 'revoke' AND state = 'done'`, k.row).Scan(&done)
+		err := c.row(ctx, `SELECT count(*) FROM acts WHERE case_id = ? AND kind = 'revoke' AND state = 'done'`, k.row).Scan(&done)
 		if err != nil {
 			return err
 		}
@@ -136,7 +136,7 @@ func (l *Ledger) Hasten(ctx context.Context, id, by string) error {
 			return err
 		}
 		reason := "brought forward by " + by
-		res, err := c.tx.ExecContext(ctx, `UPDATE acts SET state = 'due', reason = ?, due = ? WHERE id = (SELECT max(id) FROM acts WHERE case_id = ? AND kind = 'revoke')`, reason, nanos(c.now), k.row)
+		res, err := c.exec(ctx, `UPDATE acts SET state = 'due', reason = ?, due = ? WHERE id = (SELECT max(id) FROM acts WHERE case_id = ? AND kind = 'revoke')`, reason, nanos(c.now), k.row)
 		if err != nil {
 			return err
 		}
@@ -153,6 +153,6 @@ func (c *change) setHold(ctx context.Context, k *kase, hold bool, action, by str
 		return err
 	}
 	c.act = true
-	_, err := c.tx.ExecContext(ctx, `UPDATE cases SET hold = ?, updated_at = ? WHERE id = ?`, hold, nanos(c.now), k.row)
+	_, err := c.exec(ctx, `UPDATE cases SET hold = ?, updated_at = ? WHERE id = ?`, hold, nanos(c.now), k.row)
 	return err
 }
