@@ -75,6 +75,9 @@ func classSet(class string) (byteSet, error) {
 		return set, fmt.Errorf("boundary: %w", err)
 	}
 	n, err := parseNode(re, 0)
+	if err == nil && n.op == opConcat && len(n.subs) == 1 {
+		n = n.subs[0] // a class of one character
+	}
 	if err != nil || n.op != opClass || n.min != 1 || n.max != 1 {
 		return set, fmt.Errorf("boundary is not one character class, such as [A-Za-z0-9_-]")
 	}
