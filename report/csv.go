@@ -23,7 +23,7 @@ func renderCSV(fs []Finding, _ Summary, o Options) ([]byte, error) {
 	_ = w.Write(csvColumns[:]) // the writer keeps its error
 	for _, f := range fs {
 		for _, p := range f.Places {
-			_ = w.Write(cells([]string{
+			_ = w.Write(Cells([]string{
 				f.Confidence.String(), f.Format.ID, f.Format.Name, f.Format.Issuer,
 				f.Secret.Mask(), shown(f.Secret, o.ShowSecrets), f.Secret.Fingerprint(),
 				string(p.Source), p.Repository, p.Commit, p.Object, p.Path,
@@ -37,9 +37,10 @@ func renderCSV(fs []Finding, _ Summary, o Options) ([]byte, error) {
 	return buf.Bytes(), w.Error()
 }
 
-// cells makes each cell harmless: what does not print is escaped, and what a
-// spreadsheet would run as a formula starts with an apostrophe.
-func cells(row []string) []string {
+// Cells makes each cell of a row of CSV harmless, in place, and returns the row:
+// what does not print is escaped, and what a spreadsheet would run as a formula
+// starts with an apostrophe.
+func Cells(row []string) []string {
 	for i, cell := range row {
 		row[i] = plainCell(escape(cell))
 	}

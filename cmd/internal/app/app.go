@@ -76,6 +76,7 @@ so that what it calls verified is a token and not something that looks like one.
 	root.SetErr(s.Err)
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newScan(s), newFormats(s), newDemo(s), newVersion(s))
+	root.PersistentFlags().String("config", "", "the configuration `FILE` of the service (docs/operating.md)")
+	root.AddCommand(newScan(s), newFormats(s), newCases(s), newAudit(s), newDemo(s), newVersion(s))
 	return root
 }

@@ -74,6 +74,11 @@ func (r *reportFile) close(s report.Summary) error {
 	if err := r.writer.Close(s); err != nil {
 		return errors.Join(err, r.abandon())
 	}
+	return r.finish()
+}
+
+// finish puts the file in its place.
+func (r *reportFile) finish() error {
 	if r.file == nil {
 		return nil
 	}
