@@ -1,7 +1,6 @@
 package history
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -14,16 +13,19 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"patwatch/git/pack"
 )
 
 // ChangedFiles returns the regular files of the work tree that differ from the
 // index, or are neither in it nor ignored, as sorted paths with slashes relative
-// to WorkTree. A file counts as different when its size or times do, or, written
-// no earlier than the index, its contents. Ignored is what .gitignore files and
-// info/exclude say; a user's own excludes file is not read. Symbolic links are
-// neither followed nor listed; other repositories within this one are not looked
-// into: the second result names those that are no submodules, and whatever could
-// not be read. A bare repository has no files.
+// to WorkTree. A file counts as different when its size or times do, or its
+// contents, when it was written no earlier than the index or the index is one
+// whose times are not read: of SHA-256 repositories, sparse, split. Ignored is
+// what .gitignore files and info/exclude say; a user's own excludes file is not
+// read. Symbolic links are neither followed nor listed; other repositories
+// within this one are not looked into: the second result names those that are no
+// submodules, and whatever could not be read. A bare repository has no files.
 func (r *Repository) ChangedFiles(ctx context.Context) ([]string, []Problem, error) {
 	if r.workTree == "" {
 		return nil, nil, nil
@@ -38,8 +40,6 @@ func (r *Repository) ChangedFiles(ctx context.Context) ([]string, []Problem, err
 	if err != nil {
 		w.problem("index", fmt.Errorf("%w: all files count as changed", err))
 		x = &indexFile{}
-	} else if !x.stats {
-		w.problem("index", errors.New("is of a kind that is not read natively: all files count as changed"))
 	}
 	w.index = x
 	for i := range x.entries {
@@ -149,23 +149,25 @@ func (w *changeWalker) holdsTracked(dir string) bool {
 
 // differs says whether a file is not what the index knows.
 func (w *changeWalker) differs(t *indexEntry, e fs.DirEntry) bool {
-	if !w.index.stats || t.link || t.stage != 0 || t.planned {
+	if t.link || t.stage != 0 || t.planned {
 		return true
 	}
 	st, err := e.Info()
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
-	if uint32(st.Size()) != t.size || !sameTime(st.ModTime(), t.written) {
-		return true
+	if w.index.stats {
+		if uint32(st.Size()) != t.size || !sameTime(st.ModTime(), t.written) {
+			return true
+		}
+		if c := changeTime(st); !c.IsZero() && !t.changed.IsZero() && !sameTime(c, t.changed) {
+			return true
+		}
+		if st.ModTime().Before(w.index.modified) {
+			return false
+		}
 	}
-	if c := changeTime(st); !c.IsZero() && !t.changed.IsZero() && !sameTime(c, t.changed) {
-		return true
-	}
-	if st.ModTime().Before(w.index.modified) {
-		return false
-	}
-	return !w.sameContents(t)
+	return !w.sameContents(t, st.Size())
 }
 
 // sameTime compares times as far as both have fractions of a second.
@@ -177,18 +179,14 @@ func sameTime(a, b time.Time) bool {
 }
 
 // sameContents compares a file with the blob of its entry.
-func (w *changeWalker) sameContents(t *indexEntry) bool {
+func (w *changeWalker) sameContents(t *indexEntry, size int64) bool {
 	f, err := w.root.Open(filepath.FromSlash(t.path))
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	h := newHash(w.r.idSize)
-	fmt.Fprintf(h, "blob %d\x00", t.size)
-	if _, err := io.Copy(h, io.LimitReader(f, int64(t.size)+1)); err != nil {
-		return false
-	}
-	return bytes.Equal(h.Sum(nil), t.id.Append(nil))
+	_, err = io.Copy(io.Discard, newCheckedReader(f, t.id, pack.Blob, size))
+	return err == nil
 }
 
 // readInside reads a file of the work tree.

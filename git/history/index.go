@@ -2,6 +2,7 @@ package history
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,10 +53,14 @@ func (r *Repository) readIndex(ctx context.Context) (*indexFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !st.Mode().IsRegular() || st.Size() > maxIndex {
-		return nil, fmt.Errorf("the index %s is no regular file of at most %d bytes", r.index, maxIndex)
+	b, err := readSmall(r.index, maxIndex)
+	if err != nil {
+		return nil, err
 	}
-	if x, err := r.decodeIndex(); err == nil {
+	if !wholeIndex(b, r.idSize) {
+		return nil, fmt.Errorf("the index %s is damaged: its checksum is wrong", r.index)
+	}
+	if x, err := r.decodeIndex(b); err == nil {
 		x.modified, x.stats = st.ModTime(), true
 		return x, nil
 	}
@@ -66,25 +71,32 @@ func (r *Repository) readIndex(ctx context.Context) (*indexFile, error) {
 	return x, nil
 }
 
+// wholeIndex compares the checksum at the end, which git itself does not. It is
+// zero where index.skipHash is set.
+func wholeIndex(b []byte, idSize int) bool {
+	if len(b) < idSize {
+		return false
+	}
+	body, sum := b[:len(b)-idSize], b[len(b)-idSize:]
+	h := newHash(idSize)
+	h.Write(body)
+	return bytes.Equal(sum, h.Sum(nil)) || bytes.Equal(sum, make([]byte, idSize))
+}
+
 var errIndex = errors.New("the index is of a kind that is not read natively")
 
 // decodeIndex reads versions 2 to 4 with SHA-1 names, not split nor sparse.
-func (r *Repository) decodeIndex() (x *indexFile, err error) {
+func (r *Repository) decodeIndex(b []byte) (x *indexFile, err error) {
 	if r.idSize != 20 {
 		return nil, errIndex
 	}
-	f, err := os.Open(r.index)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
 	defer func() {
 		if recover() != nil { // the parser is not ours, its input is anyone's
 			err = errIndex
 		}
 	}()
 	var in index.Index
-	if err := index.NewDecoder(io.LimitReader(f, maxIndex)).Decode(&in); err != nil {
+	if err := index.NewDecoder(bytes.NewReader(b)).Decode(&in); err != nil {
 		return nil, err
 	}
 	x = &indexFile{modules: map[string]bool{}}
@@ -141,7 +153,7 @@ func (x *indexFile) parse(line string) error {
 	}
 	id, err := pack.ParseID(f[1])
 	stage, bad := strconv.Atoi(f[2])
-	if err != nil || bad != nil {
+	if err != nil || bad != nil || path == "" {
 		return errListing
 	}
 	x.entries = append(x.entries, indexEntry{path: path, id: id, stage: stage, link: f[0] == "120000"})
