@@ -356,19 +356,24 @@ func (w *blobWalk) fallback() error {
 // viaGit reads objects through git, and visits those that are blobs. What git
 // cannot read either stays failed, for the first reason.
 func (w *blobWalk) viaGit(ids []pack.ID) error {
-	return w.r.gitRead(w.ctx, gitRead{ids: ids,
-		visit: func(in *checkedReader) error {
-			delete(w.failed, in.id)
-			if in.kind != pack.Blob {
-				return nil
-			}
+	fail := func(id pack.ID, err error) {
+		if _, known := w.failed[id]; !known {
+			w.failed[id] = err
+		}
+	}
+	return w.r.gitRead(w.ctx, gitRead{ids: ids, fail: fail, visit: func(in *checkedReader) error {
+		first := w.failed[in.id]
+		delete(w.failed, in.id)
+		if in.kind != pack.Blob {
+			return nil
+		}
+		err := w.stream(0, in)
+		switch again := w.failed[in.id]; {
+		case again == nil:
 			w.counts[0].fallback++
-			return w.stream(0, in)
-		},
-		fail: func(id pack.ID, err error) {
-			if _, known := w.failed[id]; !known {
-				w.failed[id] = err
-			}
-		},
-	})
+		case first != nil:
+			w.failed[in.id] = first
+		}
+		return err
+	}})
 }
