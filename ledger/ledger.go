@@ -53,6 +53,7 @@ type Options struct {
 // Ledger is an open ledger. It is safe for concurrent use.
 type Ledger struct {
 	db     *sqlite.DB
+	write  func(context.Context, func(*sql.Tx) error) error // db.Write, but in tests
 	plan   func(leak.Case, []leak.Sighting, time.Time) []leak.Act
 	now    func() time.Time
 	signer *auditlog.Signer
@@ -71,7 +72,7 @@ func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the ledger: %w", err)
 	}
-	l := &Ledger{db: db, plan: o.Plan, now: o.Now, signer: o.Signer, wake: make(chan struct{}, 1), hot: map[string]*sql.Stmt{}}
+	l := &Ledger{db: db, write: db.Write, plan: o.Plan, now: o.Now, signer: o.Signer, wake: make(chan struct{}, 1), hot: map[string]*sql.Stmt{}}
 	for _, query := range hot {
 		if l.hot[query], err = db.Prepare(ctx, query); err != nil {
 			return nil, errors.Join(fmt.Errorf("preparing the ledger: %w", err), db.Close())
@@ -96,7 +97,7 @@ const resolution = 100 * time.Nanosecond
 func (l *Ledger) change(ctx context.Context, f func(context.Context, *change) error) error {
 	act := false
 	whole := context.WithoutCancel(ctx)
-	err := l.db.Write(ctx, func(tx *sql.Tx) error {
+	err := l.write(ctx, func(tx *sql.Tx) error {
 		c := &change{tx: tx, hot: l.hot, now: l.now().UTC().Truncate(resolution), activity: auditlog.NewUUID(), size: -1}
 		err := f(whole, c)
 		act = c.act
