@@ -224,7 +224,7 @@ func TestEventID(t *testing.T) {
 
 func TestUUID(t *testing.T) {
 	a, b := NewUUID(), NewUUID()
-	if a == b || !IsUUID(a) || a[14] != '4' {
+	if a == b || !IsUUID(a) || a[14] != '7' || a[:8] > b[:8] {
 		t.Errorf("%s, %s", a, b)
 	}
 	if o := OrganizationID("Contoso"); o != OrganizationID("contoso") || !IsUUID(o) || o == OrganizationID("fabrikam") {

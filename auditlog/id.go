@@ -3,6 +3,7 @@ package auditlog
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"strconv"
@@ -47,11 +48,16 @@ func (e *Event) GUID() string {
 	return e.ID[strings.LastIndexByte(e.ID, ';')+1:]
 }
 
-// NewUUID returns a random UUID (version 4).
+// NewUUID returns a new UUID (version 7): the milliseconds of the clock, then
+// random bits. Those that are made one after the other stand together in an
+// index.
 func NewUUID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails: it ends the program instead
-	return format(b, 4)
+	var now [8]byte
+	binary.BigEndian.PutUint64(now[:], uint64(time.Now().UnixMilli()))
+	copy(b[:6], now[2:])
+	return format(b, 7)
 }
 
 // nameUUID returns a UUID (version 8) that is always the same for a kind and a

@@ -194,14 +194,19 @@ func (l *Ledger) Abandon(ctx context.Context) (int, error) {
 	return int(n), nil
 }
 
-// NextDue returns when the next act that is not claimed is due, zero when there
-// is none.
+// NextDue returns when the next act can be claimed, zero when there is none that
+// waits. Acts that another program adds show here, and not by [Ledger.Wake].
 func (l *Ledger) NextDue(ctx context.Context) (time.Time, error) {
-	var due sql.NullInt64
-	err := l.db.Reader().QueryRowContext(ctx, `SELECT min(max(acts.due, acts.lease)) FROM acts JOIN cases ON cases.id = acts.case_id
-		WHERE acts.state IN ('due', 'held') AND acts.due > 0 AND NOT (acts.kind = 'revoke' AND cases.hold)`).Scan(&due)
+	const waiting = ` FROM acts JOIN cases ON cases.id = acts.case_id
+		WHERE acts.state IN ('due', 'held') AND acts.due > 0 AND NOT (acts.kind = 'revoke' AND cases.hold) `
+	var due, claimed sql.NullInt64
+	err := l.db.Reader().QueryRowContext(ctx, `SELECT (SELECT acts.due`+waiting+`AND acts.lease = 0 ORDER BY acts.due LIMIT 1),
+		(SELECT min(max(acts.due, acts.lease))`+waiting+`AND acts.lease > 0)`).Scan(&due, &claimed)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("looking for the next due act: %w", err)
+	}
+	if claimed.Valid && (!due.Valid || claimed.Int64 < due.Int64) {
+		due = claimed
 	}
 	return moment(due.Int64), nil
 }

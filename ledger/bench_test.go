@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -10,16 +11,21 @@ import (
 // place, so a case, a sighting, an event and two acts each, synced to disk.
 func BenchmarkRecord(b *testing.B) {
 	l := open(b)
-	var n atomic.Int64
-	b.SetParallelism(16) // times GOMAXPROCS, and see below
 	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if err := l.Record(b.Context(), aReport(int(n.Add(1)), 4)); err != nil {
-				b.Fatal(err)
+	b.ResetTimer()
+	var n atomic.Int64
+	var wait sync.WaitGroup
+	for range 16 {
+		wait.Go(func() {
+			for i := n.Add(1); i <= int64(b.N); i = n.Add(1) {
+				if err := l.Record(b.Context(), aReport(int(i), 4)); err != nil {
+					b.Error(err)
+					return
+				}
 			}
-		}
-	})
+		})
+	}
+	wait.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "reports/s")
 }
 

@@ -34,7 +34,7 @@ const (
 	readOpenCase  = `SELECT ` + caseColumns + ` FROM cases WHERE authorization_id = ?`
 	addCase       = `INSERT INTO cases(authorization_id, correlation, state, opened_at, updated_at, token) VALUES (?, ?, ?, ?, ?, ?)`
 	updateCase    = `UPDATE cases SET token = ?, sightings = ?, updated_at = ? WHERE id = ?`
-	knowsSighting = `SELECT 1 FROM sightings WHERE key = ?`
+	knowsSighting = `SELECT 1 FROM sightings WHERE case_id = ? AND key = ?`
 	addSighting   = `INSERT INTO sightings(case_id, key, event, repository, path, body) VALUES (?, ?, ?, ?, ?, ?)`
 	addPlanned    = `INSERT INTO acts(key, case_id, kind, state, due, reason, sightings) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO NOTHING`
 	addParked     = `INSERT INTO parked(key, since, due, repository, path, body) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO NOTHING`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,17 +18,58 @@ type ParkedSighting struct {
 	Since    time.Time // when it was parked
 }
 
-// park keeps a sighting until it is unparked; one that is parked already stays
-// as it is.
-func (c *change) park(ctx context.Context, s leak.Sighting) error {
-	s = cleanSighting(s)
-	body, err := encode(s)
+// maxParked is how many sightings of one repository are parked at once: tokens
+// that look right can be made up without end.
+const maxParked = 10_000
+
+// parkAll keeps the sightings until they are unparked; those that are parked
+// already stay as they are. What goes beyond the cap is on record as incomplete.
+func (c *change) parkAll(ctx context.Context, push leak.Push, seen []leak.Sighting) error {
+	if len(seen) == 0 {
+		return nil
+	}
+	var there int
+	err := c.row(ctx, `SELECT count(*) FROM (SELECT 1 FROM parked WHERE repository = ? LIMIT ?)`, seen[0].Place.Repository, maxParked).Scan(&there)
 	if err != nil {
 		return err
 	}
-	_, err = c.exec(ctx, addParked,
-		sightingKey(s.Digest.String(), s.Place), nanos(c.now), nanos(c.now), s.Place.Repository, s.Place.Path, body)
-	return err
+	dropped := 0
+	for _, s := range seen {
+		added, err := c.park(ctx, cleanSighting(s), there < maxParked)
+		switch {
+		case errors.Is(err, errFull):
+			dropped++
+		case err != nil:
+			return err
+		case added:
+			there++
+		}
+	}
+	if dropped == 0 {
+		return nil
+	}
+	return c.incomplete(ctx, push, leak.Incomplete{Reason: "limited", Detail: fmt.Sprintf("%d unknown tokens of the repository wait to be looked up again; %d more were not kept.", maxParked, dropped)})
+}
+
+func (c *change) park(ctx context.Context, s leak.Sighting, room bool) (added bool, err error) {
+	key := sightingKey(s.Digest.String(), s.Place)
+	if !room {
+		var one int
+		if err := c.row(ctx, `SELECT 1 FROM parked WHERE key = ?`, key).Scan(&one); none(err) {
+			return false, errFull
+		}
+		return false, err
+	}
+	body, err := encode(s)
+	if err != nil {
+		return false, err
+	}
+	res, err := c.exec(ctx, addParked, key, nanos(c.now), nanos(c.now), s.Place.Repository, s.Place.Path, body)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
 }
 
 // Parked returns sightings that are to be looked up again at now, at most limit,

@@ -57,8 +57,9 @@ type EventPage struct {
 
 // where collects the conditions of a query.
 type where struct {
-	conditions []string
-	args       []any
+	from, order string // of events
+	conditions  []string
+	args        []any
 }
 
 func (w *where) add(condition string, args ...any) {
@@ -139,7 +140,8 @@ func (q *Query) cases() (*where, error) {
 	return &w, nil
 }
 
-// Events returns the events that q selects, by their time.
+// Events returns the events that q selects, by their time; those with a text in
+// the order of the log, which is the same but for clocks that went back.
 func (l *Ledger) Events(ctx context.Context, q Query) (EventPage, error) {
 	w, err := q.events()
 	if err != nil {
@@ -152,7 +154,7 @@ func (l *Ledger) Events(ctx context.Context, q Query) (EventPage, error) {
 	}
 	rows, err := collect(ctx, l.db.Reader(), func(rows *sql.Rows) (f found, err error) {
 		return f, rows.Scan(&f.Index, &f.Body, &f.at)
-	}, `SELECT idx, body, at FROM events`+w.String()+` ORDER BY at DESC, idx DESC LIMIT ?`, append(w.args, limit+1)...)
+	}, `SELECT idx, body, at FROM `+w.from+w.String()+` ORDER BY `+w.order+` LIMIT ?`, append(w.args, limit+1)...)
 	if err != nil {
 		return EventPage{}, fmt.Errorf("selecting events: %w", err)
 	}
@@ -168,7 +170,14 @@ func (l *Ledger) Events(ctx context.Context, q Query) (EventPage, error) {
 }
 
 func (q *Query) events() (*where, error) {
-	var w where
+	w := where{from: `events`, order: `at DESC, idx DESC`}
+	if match := match(q.Text); match != "" {
+		// The search index gives its hits in the order of the log, and one by one.
+		w = where{from: `search CROSS JOIN events ON events.idx = search.rowid`, order: `search.rowid DESC`}
+		w.add(`search MATCH ?`, match)
+	} else if q.Text != "" {
+		w.add(`false`)
+	}
 	w.add(`at IS NOT NULL`) // retention deletes bodies
 	if q.After != "" {
 		at, index, ok := strings.Cut(q.After, ";")
@@ -176,7 +185,11 @@ func (q *Query) events() (*where, error) {
 		if !ok || err != nil {
 			return nil, fmt.Errorf("the page after %q: %w", q.After, ErrBadCursor)
 		}
-		w.add(`(at, idx) < (?, ?)`, at, n)
+		if w.from == `events` {
+			w.add(`(at, idx) < (?, ?)`, at, n)
+		} else {
+			w.add(`search.rowid < ?`, n)
+		}
 	}
 	if !q.From.IsZero() {
 		w.add(`at >= ?`, auditlog.Time{Time: q.From}.String())
@@ -196,11 +209,6 @@ func (q *Query) events() (*where, error) {
 	}
 	if err := q.ofCases(&w); err != nil {
 		return nil, err
-	}
-	if match := match(q.Text); match != "" {
-		w.add(`idx IN (SELECT rowid FROM search WHERE search MATCH ?)`, match)
-	} else if q.Text != "" {
-		w.add(`false`)
 	}
 	return &w, nil
 }

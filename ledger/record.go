@@ -34,10 +34,8 @@ func (l *Ledger) Record(ctx context.Context, r leak.Report) error {
 				return fmt.Errorf("the finding %s: %w", f.Token.AuthorizationID, err)
 			}
 		}
-		for _, s := range r.Parked {
-			if err := c.park(ctx, s); err != nil {
-				return fmt.Errorf("parking a sighting: %w", err)
-			}
+		if err := c.parkAll(ctx, r.Push, r.Parked); err != nil {
+			return fmt.Errorf("parking: %w", err)
 		}
 		for _, i := range r.Incomplete {
 			if err := c.incomplete(ctx, r.Push, i); err != nil {
@@ -57,48 +55,48 @@ func (l *Ledger) finding(ctx context.Context, c *change, push leak.Push, f leak.
 	if f.Token.AuthorizationID == "" || len(f.Sightings) == 0 {
 		return errors.New("a finding needs an authorization id and a sighting")
 	}
-	if f.Token.State == "" {
-		f.Token.State = leak.TokenActive
-	}
-	f.Token = cleanToken(f.Token)
-	k, err := c.open(ctx, f.Token)
+	token := cleanToken(f.Token)
+	k, err := c.open(ctx, token)
 	if err != nil {
 		return err
 	}
-	if k.Token.State == leak.TokenRevoked {
-		f.Token.State = leak.TokenRevoked // the store may hear of it later than we did it
+	switch {
+	case k.Token.State == leak.TokenRevoked:
+		token.State = leak.TokenRevoked // the store may hear of it later than we did it
+	case token.State == "":
+		token.State = leak.TokenActive
 	}
-	k.Token = f.Token
-	var fresh []leak.Sighting
+	k.Token = token
+	fresh, err := c.sightings(ctx, k, push, f.Sightings)
+	if err != nil || len(fresh) == 0 {
+		return err
+	}
+	if err := c.update(ctx, k); err != nil {
+		return err
+	}
+	return l.planActs(ctx, c, k, fresh)
+}
+
+// sightings records those sightings that are new to the case, and returns them.
+func (c *change) sightings(ctx context.Context, k *kase, push leak.Push, seen []leak.Sighting) (fresh []leak.Sighting, err error) {
 	dropped := 0
-	for _, s := range f.Sightings {
+	for _, s := range seen {
 		s = cleanSighting(s)
 		added, err := c.sighting(ctx, k, s)
 		switch {
 		case errors.Is(err, errFull):
 			dropped++
 		case err != nil:
-			return err
+			return nil, err
 		case added:
 			fresh = append(fresh, s)
 		}
 	}
 	if dropped > 0 {
 		i := leak.Incomplete{Reason: "limited", Detail: fmt.Sprintf("Case %s has %d sightings; %d more of this push were not kept.", k.ID, maxSightings, dropped)}
-		if err := c.incomplete(ctx, push, i); err != nil {
-			return err
-		}
+		err = c.incomplete(ctx, push, i)
 	}
-	if len(fresh) == 0 {
-		return nil
-	}
-	if err := c.update(ctx, k); err != nil {
-		return err
-	}
-	if l.plan == nil {
-		return nil
-	}
-	return l.planActs(ctx, c, k, fresh)
+	return fresh, err
 }
 
 // A kase is a case as a transaction has it.
@@ -149,14 +147,14 @@ func (c *change) update(ctx context.Context, k *kase) error {
 	return nil
 }
 
-var errFull = errors.New("the case has all the sightings it may have")
+var errFull = errors.New("there is no room for more")
 
 // sighting records one sighting with its discovery event, unless it is there.
 func (c *change) sighting(ctx context.Context, k *kase, s leak.Sighting) (added bool, err error) {
 	key := sightingKey(k.Token.AuthorizationID, s.Place)
 	if !k.opened || k.count > 0 {
 		var one int
-		err := c.row(ctx, knowsSighting, key).Scan(&one)
+		err := c.row(ctx, knowsSighting, k.row, key).Scan(&one)
 		if err == nil {
 			return false, nil
 		}
@@ -191,6 +189,9 @@ func (c *change) sighting(ctx context.Context, k *kase, s leak.Sighting) (added 
 // planActs asks the plan what follows from fresh sightings and stores the acts
 // whose keys are new.
 func (l *Ledger) planActs(ctx context.Context, c *change, k *kase, fresh []leak.Sighting) error {
+	if l.plan == nil {
+		return nil
+	}
 	full := k.Case
 	full.Sightings = fresh
 	if !k.opened {

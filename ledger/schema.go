@@ -31,14 +31,14 @@ CREATE INDEX cases_state ON cases(state);
 CREATE TABLE sightings (
 	id         INTEGER PRIMARY KEY,
 	case_id    INTEGER NOT NULL REFERENCES cases(id),
-	key        BLOB NOT NULL UNIQUE,    -- hash of token, repository, blob, path and line
+	key        BLOB NOT NULL,           -- hash of token, repository, blob, path and line
 	event      INTEGER NOT NULL,        -- its discovery's index
 	repository TEXT NOT NULL,           -- these two may hold any bytes, and JSON not
 	path       TEXT NOT NULL,
 	body       TEXT NOT NULL,           -- leak.Sighting as JSON
-	format     TEXT GENERATED ALWAYS AS (body->>'format') VIRTUAL
+	format     TEXT GENERATED ALWAYS AS (body->>'format') VIRTUAL,
+	UNIQUE (case_id, key) -- in this order, so that new ones are added at the end
 ) STRICT;
-CREATE INDEX sightings_case ON sightings(case_id);
 CREATE INDEX sightings_repository ON sightings(repository);
 
 CREATE TABLE acts (
@@ -59,6 +59,7 @@ CREATE TABLE acts (
 ) STRICT;
 CREATE INDEX acts_case ON acts(case_id);
 CREATE INDEX acts_due ON acts(due) WHERE state IN ('due', 'held');
+CREATE INDEX acts_lease ON acts(lease) WHERE lease > 0;
 CREATE INDEX acts_done ON acts(kind, at) WHERE state = 'done';
 
 CREATE TABLE events (
@@ -97,6 +98,7 @@ CREATE TABLE parked (
 	body       TEXT NOT NULL
 ) STRICT;
 CREATE INDEX parked_due ON parked(due);
+CREATE INDEX parked_repository ON parked(repository);
 
 CREATE TABLE incompletes (
 	id     INTEGER PRIMARY KEY,
