@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -183,6 +184,10 @@ func TestRedactor(t *testing.T) {
 	if strings.Contains(r.text("a-late-token-of-some-length"), "late-token") {
 		t.Error("a token that is added late is not hidden")
 	}
+	r.add(leak.NewSecret([]byte("tiny")))
+	if got := r.text("a tiny one, tin, tinytiny"); strings.Contains(got, "tiny") || !strings.Contains(got, " tin,") {
+		t.Errorf("a short token: %q", got)
+	}
 }
 
 // TestEveryTextOfAPlaceIsRedacted fills each text with the token.
@@ -201,6 +206,28 @@ func TestEveryTextOfAPlaceIsRedacted(t *testing.T) {
 	if in := []string{secret}; r.summary(Summary{Sources: in}).Sources[0] == in[0] || in[0] != secret {
 		t.Error("changes the caller's list")
 	}
+}
+
+// FuzzReplacer compares with the standard library's replacer, which prefers the
+// first of its pairs: here the longest.
+func FuzzReplacer(f *testing.F) {
+	f.Add("abcdefgh1", "abcdefgh12", "x", "..abcdefgh12.abcdefgh1.x")
+	f.Add("a", "aa", "aaa", "aaaaa")
+	f.Fuzz(func(t *testing.T, a, b, c, text string) {
+		add, replace := newReplacer()
+		forms := []string{a, b, c}
+		slices.SortStableFunc(forms, func(a, b string) int { return len(b) - len(a) })
+		var pairs []string
+		for _, form := range forms {
+			if form != "" && !slices.Contains(pairs, form) {
+				add(form, "<>")
+				pairs = append(pairs, form, "<>")
+			}
+		}
+		if want := strings.NewReplacer(pairs...).Replace(text); replace(text) != want && !slices.Contains(forms, "<>") {
+			t.Errorf("%q with %q is %q, want %q", text, forms, replace(text), want)
+		}
+	})
 }
 
 func FuzzEscape(f *testing.F) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"reflect"
 	"regexp"
@@ -102,6 +103,22 @@ func TestJSONLinesHideWhatCameBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	assertHidden(t, "jsonl", buf.String(), first, 5)
+}
+
+// TestJSONLinesOfManyTokens writes 20,000 tokens that start alike: a line must
+// not cost more the more were before it.
+func TestJSONLinesOfManyTokens(t *testing.T) {
+	r, _ := report.New("jsonl", io.Discard, report.Options{})
+	for i := range uint64(20_000) {
+		secret := leak.NewSecret(append([]byte("acmekey_"), token(i, 20+int(i%4))...))
+		f := report.Finding{Format: azure, Secret: secret, Places: []leak.Place{{Source: leak.File, Path: "some/folder/file.txt", Line: int(i)}}}
+		if err := r.Finding(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Close(summary()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestJSONLinesStopAfterAnError(t *testing.T) {

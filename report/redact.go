@@ -9,25 +9,35 @@ import (
 )
 
 // A redactor replaces tokens in texts that strangers wrote by their masks. The
-// clear tokens it needs for that live in its closure only.
+// clear tokens it needs for that live in closures only. Adding one costs the
+// same however many there are: a stream adds one with each finding.
 type redactor struct {
 	tokens map[string]leak.Secret // by fingerprint
 	merged map[*redactor]bool     // whose tokens are among them
-	apply  func(string) string    // nil: to be built from tokens
+	hide   func(form, mask string)
+	apply  func(string) string
 }
 
 func newRedactor() *redactor {
-	return &redactor{tokens: map[string]leak.Secret{}, merged: map[*redactor]bool{}}
+	r := &redactor{tokens: map[string]leak.Secret{}, merged: map[*redactor]bool{}}
+	r.hide, r.apply = newReplacer()
+	return r
 }
 
-// add makes the redactor hide s too.
+// add makes the redactor hide s too, as it is and percent-encoded.
 func (r *redactor) add(s leak.Secret) {
 	print := s.Fingerprint()
 	if _, ok := r.tokens[print]; ok || s.Len() == 0 {
 		return
 	}
 	r.tokens[print] = s
-	r.apply = nil
+	clear := string(s.Reveal())
+	r.hide(clear, s.Mask())
+	for _, form := range []string{url.PathEscape(clear), url.QueryEscape(clear)} {
+		if form != clear {
+			r.hide(form, s.Mask())
+		}
+	}
 }
 
 // cover makes the redactor hide what must not appear in the places of f: the
@@ -46,33 +56,61 @@ func (r *redactor) cover(f Finding) {
 	}
 }
 
-// text returns s without any of the tokens, be they as they are or
-// percent-encoded.
-func (r *redactor) text(s string) string {
-	if s == "" {
-		return s
-	}
-	if r.apply == nil {
-		r.apply = replacer(r.tokens)
-	}
-	return r.apply(s)
-}
+// text returns s without any of the tokens.
+func (r *redactor) text(s string) string { return r.apply(s) }
 
-// replacer prefers the longer of two tokens that start at the same byte.
-func replacer(tokens map[string]leak.Secret) func(string) string {
-	list := make([]leak.Secret, 0, len(tokens))
-	for _, s := range tokens {
-		list = append(list, s)
-	}
-	slices.SortFunc(list, func(a, b leak.Secret) int { return b.Len() - a.Len() })
-	var pairs []string
-	for _, s := range list {
-		clear := string(s.Reveal())
-		for _, form := range []string{clear, url.PathEscape(clear), url.QueryEscape(clear)} {
-			pairs = append(pairs, form, s.Mask())
+// headLen is how many bytes of a form are looked up at each byte of a text,
+// before whole forms are.
+const headLen = 8
+
+// newReplacer returns a func that adds a form and what replaces it, and one that
+// replaces the forms in a text: from the left, at each byte the longest. Tokens
+// of one format often share their head, so a head has lengths, not forms.
+func newReplacer() (add func(form, mask string), replace func(string) string) {
+	masks := map[string]string{}  // by form
+	lengths := map[string][]int{} // of the forms with a head, longest first
+	short := false                // a form is shorter than a head
+	add = func(form, mask string) {
+		masks[form] = mask
+		head := form[:min(len(form), headLen)]
+		short = short || len(head) < headLen
+		if list := lengths[head]; !slices.Contains(list, len(form)) {
+			list = append(list, len(form))
+			slices.SortFunc(list, func(a, b int) int { return b - a })
+			lengths[head] = list
 		}
 	}
-	return strings.NewReplacer(pairs...).Replace
+	at := func(text string) (form string) {
+		for n := min(len(text), headLen); n > 0; n-- {
+			for _, length := range lengths[text[:n]] {
+				if length <= len(text) && masks[text[:length]] != "" {
+					return text[:length]
+				}
+			}
+			if !short {
+				break
+			}
+		}
+		return ""
+	}
+	return add, func(text string) string {
+		var b strings.Builder
+		done := 0
+		for i := 0; i < len(text) && len(masks) > 0; {
+			form := at(text[i:])
+			if form == "" {
+				i++
+				continue
+			}
+			b.WriteString(text[done:i] + masks[form])
+			i += len(form)
+			done = i
+		}
+		if done == 0 {
+			return text
+		}
+		return b.String() + text[done:]
+	}
 }
 
 // place returns p without any of the tokens.
