@@ -7,9 +7,15 @@
 // carried out: where git itself is needed (see [Stats].Fallback), it runs in a
 // scratch git directory with nothing but the objects of this repository.
 //
-// Packs, loose objects and alternates are read natively, for SHA-1 and SHA-256
-// repositories. What cannot be read is never left out in silence: it is a
-// [Problem], one clear sentence each.
+// Packs, loose objects, alternates and refs of both kinds, files and reftable,
+// are read natively, for SHA-1 and SHA-256 repositories. What cannot be read is
+// never left out in silence: it is a [Problem], one clear sentence each. What is
+// noticed to be missing, and what is not, is said at [Repository.WalkBlobs].
+//
+// go-git parses the index and the configuration. Trees and commits are parsed
+// here: there are millions of them, anyone may have written them, and go-git's
+// know SHA-1 names only. So are ignore patterns: go-git's ignore files that git
+// does not.
 //
 // Which commits count as reachable: those that a ref, HEAD or the HEAD of a
 // linked work tree reaches. Objects that only a reflog or the index mentions
