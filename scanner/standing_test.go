@@ -247,7 +247,7 @@ func (c *countdown) Err() error {
 	return nil
 }
 
-// TestInterruptedHistoryReportsWhatItHas interrupts a scan after every number
+// TestInterruptedHistoryReportsWhatItHas interrupts a scan after more and more
 // of steps: what it reports is true, and it says that it is not all.
 func TestInterruptedHistoryReportsWhatItHas(t *testing.T) {
 	r := rand.New(rand.NewSource(24))
@@ -260,7 +260,7 @@ func TestInterruptedHistoryReportsWhatItHas(t *testing.T) {
 	}
 	s.git("repack", "-q", "-a", "-d")
 	untraced, whole := 0, false
-	for n := 0; n < 1000 && !whole; n++ {
+	for n := 0; n < 5000 && !whole; n += 1 + n/25 {
 		ctx := &countdown{Context: t.Context(), n: n}
 		emit, got := collect()
 		tally, err := newScanner(t, Options{Jobs: 1}).History(ctx, s.open(), Selection{}, emit)
