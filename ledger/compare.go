@@ -13,22 +13,27 @@ import (
 )
 
 // compare finds cases, sightings, acts and incomplete scans that are not what
-// the events say: it replays each case's chain of events.
+// the events say: it replays each case's chain of events. It reads a thousand
+// cases in one transaction, so that what is recorded meanwhile is seen whole or
+// not at all.
 func (l *Ledger) compare(ctx context.Context, out *auditlog.Verification) error {
-	for row := int64(0); ; {
-		rows, err := collect(ctx, l.db.Reader(), scanNumber, `SELECT id FROM cases WHERE id > ? ORDER BY id LIMIT 1000`, row)
-		if err != nil {
-			return fmt.Errorf("comparing cases with events: %w", err)
-		}
-		if len(rows) == 0 {
-			return l.compareIncomplete(ctx, out)
-		}
-		for _, row = range rows {
-			if err := l.compareCase(ctx, row, out); err != nil {
-				return fmt.Errorf("comparing case %s with its events: %w", caseID(row), err)
+	for last, more := int64(0), true; more; {
+		err := l.db.Read(ctx, func(tx *sql.Tx) error {
+			rows, err := collect(ctx, tx, scanNumber, `SELECT id FROM cases WHERE id > ? ORDER BY id LIMIT 1000`, last)
+			more = len(rows) > 0
+			for _, row := range rows {
+				last = row
+				if err := compareCase(ctx, tx, row, out); err != nil {
+					return fmt.Errorf("case %s: %w", caseID(row), err)
+				}
 			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("comparing with the events: %w", err)
 		}
 	}
+	return l.compareIncomplete(ctx, out)
 }
 
 func scanNumber(rows *sql.Rows) (n int64, err error) { return n, rows.Scan(&n) }
@@ -47,30 +52,27 @@ type chain struct {
 	truncated bool // retention deleted its beginning
 }
 
-// compareCase reads in one transaction, so that what is recorded meanwhile is
-// seen whole or not at all.
-func (l *Ledger) compareCase(ctx context.Context, row int64, out *auditlog.Verification) error {
-	return l.db.Read(ctx, func(tx *sql.Tx) error {
-		k, err := bareCase(ctx, tx, row)
-		if err != nil {
-			return err
-		}
-		ch, err := readChain(ctx, tx, k.Correlation)
-		if err != nil {
-			return err
-		}
-		differs := func(format string, args ...any) {
-			out.Report(-1, "case %s is not what its events say: %s", k.ID, fmt.Sprintf(format, args...))
-		}
-		seen, err := ch.compareSightings(ctx, tx, k, differs)
-		if err != nil {
-			return err
-		}
-		if !ch.truncated {
-			ch.compareCase(k, seen, differs)
-		}
-		return ch.compareActs(ctx, tx, k, differs)
-	})
+// compareCase compares one case with its chain.
+func compareCase(ctx context.Context, q queryer, row int64, out *auditlog.Verification) error {
+	k, err := bareCase(ctx, q, row)
+	if err != nil {
+		return err
+	}
+	ch, err := readChain(ctx, q, k.Correlation)
+	if err != nil {
+		return err
+	}
+	differs := func(format string, args ...any) {
+		out.Report(-1, "case %s is not what its events say: %s", k.ID, fmt.Sprintf(format, args...))
+	}
+	seen, err := ch.compareSightings(ctx, q, k, differs)
+	if err != nil {
+		return err
+	}
+	if !ch.truncated {
+		ch.compareCase(k, seen, differs)
+	}
+	return ch.compareActs(ctx, q, k, differs)
 }
 
 func readChain(ctx context.Context, q queryer, correlation string) (*chain, error) {
