@@ -185,7 +185,7 @@ func TestApplyBounds(t *testing.T) {
 			checkApply(t, base, ops)
 			for _, spare := range []int{0, 400} {
 				dst := make([]byte, 0x20000, 0x20000+spare)
-				_, err := apply(dst, roomy(base, spare), roomy(ops, spare), nil)
+				_, err := apply(dst, roomy(base, spare), roomy(ops, spare), make([][2]int, 0, 9))
 				if c.err != nil && err != c.err {
 					t.Errorf("spare %d: %v, want %v", spare, err, c.err)
 				}
@@ -199,18 +199,20 @@ func TestApplyBounds(t *testing.T) {
 func TestApplyStaysInside(t *testing.T) {
 	base, ops := someBytes(300), bytes.Join([][]byte{copyOp(1, 200), insertOp("hello"), copyOp(290, 10), copyOp(0, 65)}, nil)
 	want, _, _ := naiveApply(base, ops)
-	for spare := range 130 {
-		memory := bytes.Repeat([]byte{0xa5}, len(want)+spare+64)
-		dst := memory[: len(want) : len(want)+spare]
-		b, d := roomy(base, spare), roomy(ops, spare)
+	for spare := range 3 * 130 {
+		room := [3]int{400, 400, 400} // of one of the three there is less
+		room[spare%3] = spare / 3
+		memory := bytes.Repeat([]byte{0xa5}, len(want)+room[0]+64)
+		dst := memory[: len(want) : len(want)+room[0]]
+		b, d := roomy(base, room[1]), roomy(ops, room[2])
 		if _, err := apply(dst, b, d, make([][2]int, 0, 9)); err != nil || !bytes.Equal(dst, want) {
-			t.Fatalf("spare %d: %v", spare, err)
+			t.Fatalf("room %v: %v", room, err)
 		}
-		if !bytes.Equal(memory[len(want)+spare:], bytes.Repeat([]byte{0xa5}, 64)) {
-			t.Fatalf("spare %d: bytes behind it are written to", spare)
+		if !bytes.Equal(memory[len(want)+room[0]:], bytes.Repeat([]byte{0xa5}, 64)) {
+			t.Fatalf("room %v: bytes behind it are written to", room)
 		}
 		if !bytes.Equal(b, base) || !bytes.Equal(d, ops) {
-			t.Fatalf("spare %d: base or delta are written to", spare)
+			t.Fatalf("room %v: base or delta are written to", room)
 		}
 	}
 }

@@ -151,7 +151,7 @@ func (p *Pack) readBase(i int) (Kind, int32) {
 		}
 		return 0, noBase
 	case nameDelta:
-		if b, ok := p.Find(makeID(e.name)); ok && b != i {
+		if b, ok := p.Find(makeID(e.name)); ok {
 			return 0, int32(b)
 		}
 		return 0, noBase
