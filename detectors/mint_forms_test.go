@@ -57,6 +57,22 @@ func TestDrawIsVaried(t *testing.T) {
 	}
 }
 
+// TestDrawReachesItsLeast: what may be absent is absent at times.
+func TestDrawReachesItsLeast(t *testing.T) {
+	r := rand.New(rand.NewPCG(115, 116))
+	for pattern, least := range map[string]int{"xa*": 1, "xa+": 2, "xa?": 1, "xa{3,}": 4, "x(?:ab|c)": 2, "x(?:a{0,2}b){1,3}": 2} {
+		m := minter(t, Format{ID: "x", Tier: Shape, Pattern: pattern})
+		shortest := 1 << 20
+		for range 2000 {
+			text, _, _ := m.draw(r)
+			shortest = min(shortest, len(text))
+		}
+		if shortest != least {
+			t.Errorf("%s: at least %d bytes, want %d", pattern, shortest, least)
+		}
+	}
+}
+
 // TestDrawIsBounded: a pattern without an upper bound does not run away.
 func TestDrawIsBounded(t *testing.T) {
 	r := rand.New(rand.NewPCG(105, 106))

@@ -209,6 +209,8 @@ func TestPuTTY(t *testing.T) {
 		{"no sum", strings.Replace(token, "Private-MAC", "Privat-MAC", 1), false},
 		{"an empty private part", strings.Replace(token, private, "", 1), false},
 		{"a private part of a few bytes", strings.Replace(token, private, private[:20], 1), false},
+		{"sixteen bytes", strings.Replace(token, private, stdText(make([]byte, 16)), 1), true},
+		{"fifteen bytes", strings.Replace(token, private, stdText(make([]byte, 15)), 1), false},
 		{"dots", strings.Replace(token, private, "...", 1), false},
 	} {
 		if got := isPuTTY([]byte(c.token)); got != c.want {
