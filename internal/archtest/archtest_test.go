@@ -44,7 +44,7 @@ func TestRulesCatch(t *testing.T) {
 		{"comment", "leak/a.go", "package leak\nfunc Do() {}", "Do has no comment"},
 		{"type comment", "leak/a.go", "package leak\ntype T int", "type T has no comment"},
 		{"background", "leak/a.go", "package leak\nimport \"context\"\nvar _ = context.Background()", "a context begins in main"},
-		{"secret", "leak/a.go", "package leak\nfunc f() { leak.NewSecret(nil) }", "only scanner"},
+		{"secret", "leak/a.go", "package leak\nfunc f() { leak.NewSecret(nil) }", "is made where tokens are found"},
 		{"reveal", "scanner/a.go", "package scanner\nfunc f() { s.Reveal() }", "Reveal may not"},
 		{"length", "leak/a.go", "package leak\n" + strings.Repeat("\n", 900), "lines, more than"},
 	}
