@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"patwatch/git/pack"
 )
 
-// maxReftable bounds one table file, maxReftables their number in a stack.
+// maxReftable bounds the tables of a stack together, maxReftables their number.
 const (
 	maxReftable  = 1 << 30 // bytes
 	maxReftables = 1000
@@ -35,9 +34,11 @@ func (l *refLoader) reftables(dir, prefix string) {
 		l.problem(list, errors.New("names too many tables: not all are read"))
 		names = names[:maxReftables]
 	}
-	for _, name := range slices.Compact(names) {
+	left := int64(maxReftable)
+	for _, name := range names {
 		file := filepath.Join(dir, "reftable", filepath.Base(name))
-		b, err := readSmall(file, maxReftable)
+		b, err := readSmall(file, left)
+		left -= int64(len(b))
 		if err == nil {
 			err = parseReftable(b, l.idSize, func(ref reftableRecord) { l.record(prefix, ref) })
 		}

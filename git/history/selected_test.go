@@ -279,13 +279,8 @@ func TestSelectedHostileTrees(t *testing.T) {
 
 func TestSelectedDepth(t *testing.T) {
 	dir := lastOf(t)
-	tree := gitIn(t, dir, "", "rev-parse", "HEAD:dir0/sub")
-	var list []string
-	for range maxPathDepth + 5 { // one inside the other
-		tree = gitIn(t, dir, "040000 tree "+tree+"\td\n", "mktree")
-		list = append(list, tree)
-	}
-	gitIn(t, dir, "", "update-ref", "refs/heads/deep", gitIn(t, dir, "", "commit-tree", list[len(list)-1], "-p", "HEAD", "-m", "x"))
+	gitIn(t, dir, "commit refs/heads/deep\ncommitter C <c@example.com> 1 +0000\ndata 1\nx\nfrom refs/heads/main\nM 100644 inline "+
+		strings.Repeat("d/", maxPathDepth+5)+"f\ndata 1\na\n", "fast-import", "--quiet")
 	r := open(t, dir)
 	got, s := visited(t, r, reachable(t, r, "deep", "HEAD"))
 	hasProblem(t, s.Problems, "all blobs are read", errSelection.Error())
