@@ -128,6 +128,16 @@ func TestGolden(t *testing.T) {
 	golden(t, "events.ndjson", got.Bytes())
 }
 
+// read returns a file of the test data.
+func read(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
