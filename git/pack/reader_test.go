@@ -68,7 +68,6 @@ func TestReaderAfterErrors(t *testing.T) {
 			}
 		}
 	}
-	r = p.NewReader()
 	for max, ok := range map[int64]bool{0: true, 10: true, 9: false, 3: false} {
 		r := p.NewReader()
 		r.MaxSize = max
