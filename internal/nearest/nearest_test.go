@@ -32,3 +32,28 @@ func TestDistance(t *testing.T) {
 		}
 	}
 }
+
+func TestNameOfFormats(t *testing.T) {
+	names := []string{"table", "json", "jsonl", "sarif"}
+	for word, want := range map[string]string{
+		"jsn": "json", "jsonk": "json", "JSON": "", "tabel": "table", "x": "", "": "", "serif": "sarif", "lnosj": "",
+	} {
+		if got := Name(word, names); got != want {
+			t.Errorf("Name(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+func FuzzDistance(f *testing.F) {
+	f.Add("scan", "scna")
+	f.Add("", "\xff")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		if len(a) > 200 || len(b) > 200 {
+			return
+		}
+		d := distance(a, b)
+		if d != distance(b, a) || (d == 0) != (a == b) || d > max(len(a), len(b)) || d < max(len(a), len(b))-min(len(a), len(b)) {
+			t.Errorf("distance(%q, %q) = %d, back %d", a, b, d, distance(b, a))
+		}
+	})
+}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"patwatch/internal/nearest"
 )
 
 // flagError names the nearest flag when one is unknown.
@@ -37,48 +39,13 @@ func noCommand(cmd *cobra.Command, args []string) error {
 // unknownName is the error of a name that is none of names: it says the nearest
 // one, else where all are, else all.
 func unknownName(kind, name string, names []string, see ...string) error {
-	if near := nearest(name, names); near != "" {
+	if near := nearest.Name(name, names); near != "" {
 		return fmt.Errorf("unknown %s %q; did you mean %q?", kind, name, near)
 	}
 	if len(see) > 0 {
 		return fmt.Errorf("unknown %s %q; see %s", kind, name, see[0])
 	}
 	return fmt.Errorf("unknown %s %q: one of %s", kind, name, strings.Join(names, ", "))
-}
-
-// nearest returns the name closest to word, or "" when none is close.
-func nearest(word string, names []string) string {
-	best, at := "", 1+len(word)/2
-	for _, n := range names {
-		if d := distance(word, n); d < at {
-			best, at = n, d
-		}
-	}
-	return best
-}
-
-// distance is the number of single-byte insertions, deletions, changes and
-// swaps of neighbours that turn a into b (optimal string alignment).
-func distance(a, b string) int {
-	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before, above, row = above, row, before
-		row[0] = i + 1
-		for j := range len(b) {
-			change := above[j]
-			if a[i] != b[j] {
-				change++
-			}
-			row[j+1] = min(change, row[j]+1, above[j+1]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-	}
-	return row[len(b)]
 }
 
 // byteSize is a flag's value: a number of bytes, written "64MiB", "10MB" or

@@ -48,45 +48,6 @@ func FuzzByteSize(f *testing.F) {
 	})
 }
 
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"a", "", 1}, {"", "abc", 3}, {"scan", "scan", 0}, {"scna", "scan", 1}, {"sca", "scan", 1},
-		{"scann", "scan", 1}, {"ghp", "gph", 1}, {"abcd", "badc", 2}, {"kitten", "sitting", 3}, {"ca", "abc", 3},
-	} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
-func FuzzDistance(f *testing.F) {
-	f.Add("scan", "scna")
-	f.Add("", "\xff")
-	f.Fuzz(func(t *testing.T, a, b string) {
-		if len(a) > 200 || len(b) > 200 {
-			return
-		}
-		d := distance(a, b)
-		if d != distance(b, a) || (d == 0) != (a == b) || d > max(len(a), len(b)) || d < max(len(a), len(b))-min(len(a), len(b)) {
-			t.Errorf("distance(%q, %q) = %d, back %d", a, b, d, distance(b, a))
-		}
-	})
-}
-
-func TestNearest(t *testing.T) {
-	names := []string{"table", "json", "jsonl", "sarif"}
-	for word, want := range map[string]string{
-		"jsn": "json", "jsonk": "json", "JSON": "", "tabel": "table", "x": "", "": "", "serif": "sarif", "lnosj": "",
-	} {
-		if got := nearest(word, names); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-}
-
 func TestUnknownName(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{unknownName("flag", "--formt", []string{"--format"}).Error(), `unknown flag "--formt"; did you mean "--format"?`},
