@@ -109,7 +109,7 @@ func TestKill(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	said := map[string]bool{}
 	for round := range 25 {
-		lines := runUntilKilled(t, path, round, time.Duration(50+r.IntN(250))*time.Millisecond)
+		lines := runUntilKilled(t, path, round, 5+r.IntN(80), time.Duration(r.IntN(20_000))*time.Microsecond)
 		for _, line := range lines {
 			said[line] = true
 		}
@@ -117,14 +117,14 @@ func TestKill(t *testing.T) {
 			checkSaid(t, path, said)
 		}
 	}
-	if len(said) < 500 {
+	if len(said) < 25*5 {
 		t.Errorf("only %d things were acknowledged", len(said))
 	}
 }
 
-// runUntilKilled runs the child for a while after its first word, and returns
-// the whole lines that it printed.
-func runUntilKilled(t *testing.T, path string, round int, life time.Duration) []string {
+// runUntilKilled runs the child until it has printed so many lines, and a moment
+// longer, and returns the whole lines that it printed.
+func runUntilKilled(t *testing.T, path string, round, many int, longer time.Duration) []string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), "PATWATCH_LEDGER_CHILD="+path, fmt.Sprint("PATWATCH_LEDGER_ROUND=", round))
@@ -138,14 +138,15 @@ func runUntilKilled(t *testing.T, path string, round int, life time.Duration) []
 	}
 	var lines []string
 	words := bufio.NewReader(out)
-	var kill sync.Once
 	for {
 		line, err := words.ReadString('\n')
 		if err != nil { // the last line may be torn
 			break
 		}
 		lines = append(lines, strings.TrimSpace(line))
-		kill.Do(func() { time.AfterFunc(life, func() { _ = cmd.Process.Kill() }) })
+		if len(lines) == many {
+			time.AfterFunc(longer, func() { _ = cmd.Process.Kill() })
+		}
 	}
 	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() == 1 {
 		t.Fatalf("the child ended by itself: %v", err)

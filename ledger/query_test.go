@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -282,4 +283,50 @@ func FuzzMatch(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestPlans: no list is read by going through a whole table, but where a filter
+// has no index and the order has one.
+func TestPlans(t *testing.T) {
+	b := open(t)
+	explain := func(query string, args ...any) string {
+		t.Helper()
+		steps, err := collect(t.Context(), b.db.Reader(), func(rows *sql.Rows) (step string, err error) {
+			var id, parent, unused int
+			return step, rows.Scan(&id, &parent, &unused, &step)
+		}, `EXPLAIN QUERY PLAN `+query, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(steps, "; ")
+	}
+	events := func(q Query) string {
+		w, err := q.events()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return explain(`SELECT idx, body, at FROM `+w.from+w.String()+` ORDER BY `+w.order+` LIMIT 10`, w.args...)
+	}
+	cases := map[string]struct{ plan, want string }{
+		"events":             {events(Query{}), "events_at"},
+		"of a time":          {events(Query{From: start, To: start}), "events_at"},
+		"next page":          {events(Query{After: "2026;7"}), "events_at"},
+		"of an action":       {events(Query{Action: "Token.x"}), "events_action"},
+		"of an organization": {events(Query{Organization: "contoso"}), "events_scope"},
+		"of an owner":        {events(Query{Owner: "a@b"}), "events_owner"},
+		"of a repository":    {events(Query{Repository: "a/b"}), "events_repository"},
+		"of a case":          {events(Query{Case: "PW-000001"}), "events_correlation"},
+		"with a text":        {events(Query{Text: "a"}), "SCAN search VIRTUAL TABLE"},
+		"one event":          {explain(`SELECT idx FROM events WHERE guid = 'x'`), "events_guid"},
+		"due acts":           {explain(`SELECT acts.key`+claimable+`ORDER BY acts.due LIMIT 1`, sql.Named("now", 1), sql.Named("far", 1)), "acts_due"},
+		"parked":             {explain(`SELECT id FROM parked WHERE due <= 1 ORDER BY due, id LIMIT 1`), "parked_due"},
+		"revocations":        {explain(`SELECT count(*) FROM acts WHERE kind = 'revoke' AND state = 'done' AND at >= 1`), "acts_done"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if !strings.Contains(c.plan, c.want) || strings.Contains(c.plan, "TEMP B-TREE") && name != "of a case" {
+				t.Errorf("%s, want %s", c.plan, c.want)
+			}
+		})
+	}
 }
