@@ -479,3 +479,34 @@ func TestLocked(t *testing.T) {
 	}
 	b.sound(t)
 }
+
+// TestFullDisk: a report that does not fit is refused whole, those before it
+// stay, and there is no need to start again when there is room.
+func TestFullDisk(t *testing.T) {
+	b := open(t)
+	b.record(t, aReport(0, 4))
+	var pages int
+	if err := b.db.Reader().QueryRowContext(t.Context(), `PRAGMA page_count`).Scan(&pages); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.exec(t, fmt.Sprintf(`PRAGMA max_page_count = %d`, pages+40)); err != nil {
+		t.Fatal(err)
+	}
+	kept := 1
+	var err error
+	for ; err == nil && kept < 10_000; kept++ {
+		err = b.Record(t.Context(), aReport(kept, 1, 2, 3))
+	}
+	kept--
+	if !errors.Is(err, sqlite.ErrFull) {
+		t.Fatalf("after %d reports: %v", kept, err)
+	}
+	if err := b.exec(t, `PRAGMA max_page_count = 1000000`); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := b.Stats(t.Context()); err != nil || s.OpenCases != kept {
+		t.Errorf("%+v, %v, want %d cases", s, err, kept)
+	}
+	b.record(t, aReport(kept, 1, 2, 3))
+	b.sound(t)
+}
