@@ -64,12 +64,8 @@ func (l *Ledger) Prove(ctx context.Context, id string) (auditlog.Proof, error) {
 	if err != nil {
 		return auditlog.Proof{}, err
 	}
-	if l.signer == nil {
+	if l.verifier == nil {
 		return auditlog.Proof{}, ErrNoSigner
-	}
-	v, err := l.signer.Verifier()
-	if err != nil {
-		return auditlog.Proof{}, err
 	}
 	var note string
 	err = l.db.Reader().QueryRowContext(ctx, `SELECT note FROM checkpoints WHERE size > ? ORDER BY size LIMIT 1`, e.Index).Scan(&note)
@@ -79,7 +75,7 @@ func (l *Ledger) Prove(ctx context.Context, id string) (auditlog.Proof, error) {
 	if err != nil {
 		return auditlog.Proof{}, fmt.Errorf("proving event %d: %w", e.Index, err)
 	}
-	c, err := v.Open(note)
+	c, err := l.verifier.Open(note)
 	if err != nil {
 		return auditlog.Proof{}, fmt.Errorf("proving event %d: %w", e.Index, err)
 	}
@@ -89,27 +85,20 @@ func (l *Ledger) Prove(ctx context.Context, id string) (auditlog.Proof, error) {
 // Verify reads the whole log and compares every event, hash and checkpoint with
 // each other, and cases, sightings, acts and incomplete scans with the events
 // that tell of them. trusted are checkpoints that were kept elsewhere: they
-// count as those in the ledger do. Without a signer no signature is checked.
+// count as those in the ledger do. Without a key no signature is checked.
 // An error means that the log could not be read; what is wrong with it is in
 // the result.
 func (l *Ledger) Verify(ctx context.Context, trusted ...string) (auditlog.Verification, error) {
-	var v *auditlog.Verifier
-	if l.signer != nil {
-		var err error
-		if v, err = l.signer.Verifier(); err != nil {
-			return auditlog.Verification{}, err
-		}
-	}
 	// Before the events: one that is made meanwhile is of more events.
 	notes, err := collect(ctx, l.db.Reader(), scanText, `SELECT note FROM checkpoints ORDER BY size`)
 	if err != nil {
 		return auditlog.Verification{}, fmt.Errorf("reading the checkpoints: %w", err)
 	}
-	out, err := auditlog.Verify(l.leaves(ctx), append(notes, trusted...), v)
+	out, err := auditlog.Verify(l.leaves(ctx), append(notes, trusted...), l.verifier)
 	if err != nil {
 		return out, err
 	}
-	if err := l.checkpointSizes(ctx, v, &out); err != nil {
+	if err := l.checkpointSizes(ctx, &out); err != nil {
 		return out, err
 	}
 	return out, l.compare(ctx, &out)
@@ -141,8 +130,8 @@ func (l *Ledger) leaves(ctx context.Context) iter.Seq2[auditlog.Leaf, error] {
 
 // checkpointSizes finds checkpoints that are filed under another size than they
 // have.
-func (l *Ledger) checkpointSizes(ctx context.Context, v *auditlog.Verifier, out *auditlog.Verification) error {
-	if v == nil {
+func (l *Ledger) checkpointSizes(ctx context.Context, out *auditlog.Verification) error {
+	if l.verifier == nil {
 		return nil
 	}
 	_, err := collect(ctx, l.db.Reader(), func(rows *sql.Rows) (size int64, err error) {
@@ -150,7 +139,7 @@ func (l *Ledger) checkpointSizes(ctx context.Context, v *auditlog.Verifier, out 
 		if err := rows.Scan(&size, &note); err != nil {
 			return 0, err
 		}
-		if c, err := v.Open(note); err == nil && c.Size != size {
+		if c, err := l.verifier.Open(note); err == nil && c.Size != size {
 			out.Report(-1, "the checkpoint of %d events is filed as one of %d", c.Size, size)
 		}
 		return size, nil

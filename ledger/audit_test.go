@@ -280,6 +280,37 @@ func TestCheckpointOfLedger(t *testing.T) {
 	b.sound(t)
 }
 
+// TestPublicKey: who has the public key only can verify and prove what was
+// signed, and sign nothing.
+func TestPublicKey(t *testing.T) {
+	b := full(t)
+	v, err := auditlog.NewVerifier(b.signer.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Open(t.Context(), b.path, Options{Verifier: v})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if got, err := l.Verify(t.Context()); err != nil || !got.Intact() || got.Checkpoints != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	entries, err := l.Entries(t.Context(), 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range map[int]error{0: nil, len(entries) - 1: ErrNoSigner} {
+		e, err := entries[i].Event()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Prove(t.Context(), e.ID); !errors.Is(err, want) {
+			t.Errorf("event %d: %v, want %v", i, err, want)
+		}
+	}
+}
+
 // TestProve: a third party checks the file alone.
 func TestProve(t *testing.T) {
 	b := full(t)

@@ -48,17 +48,21 @@ type Options struct {
 	Now func() time.Time
 	// Signer signs checkpoints; nil: none are made, those on record are used.
 	Signer *auditlog.Signer
+	// Verifier checks checkpoints, for who has only the public key; nil: that of
+	// Signer.
+	Verifier *auditlog.Verifier
 }
 
 // Ledger is an open ledger. It is safe for concurrent use.
 type Ledger struct {
-	db     *sqlite.DB
-	write  func(context.Context, func(*sql.Tx) error) error // db.Write, but in tests
-	plan   func(leak.Case, []leak.Sighting, time.Time) []leak.Act
-	now    func() time.Time
-	signer *auditlog.Signer
-	wake   chan struct{}
-	hot    map[string]*sql.Stmt // by query; never changed after Open
+	db       *sqlite.DB
+	write    func(context.Context, func(*sql.Tx) error) error // db.Write, but in tests
+	plan     func(leak.Case, []leak.Sighting, time.Time) []leak.Act
+	now      func() time.Time
+	signer   *auditlog.Signer
+	verifier *auditlog.Verifier
+	wake     chan struct{}
+	hot      map[string]*sql.Stmt // by query; never changed after Open
 }
 
 // Open opens the ledger in a file, and makes it when there is none. One of an
@@ -68,11 +72,20 @@ func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Verifier == nil && o.Signer != nil {
+		var err error
+		if o.Verifier, err = o.Signer.Verifier(); err != nil {
+			return nil, fmt.Errorf("opening the ledger: %w", err)
+		}
+	}
 	db, err := sqlite.Open(ctx, path, sqlite.Options{Name: "ledger", Migrations: migrations()})
 	if err != nil {
 		return nil, fmt.Errorf("opening the ledger: %w", err)
 	}
-	l := &Ledger{db: db, write: db.Write, plan: o.Plan, now: o.Now, signer: o.Signer, wake: make(chan struct{}, 1), hot: map[string]*sql.Stmt{}}
+	l := &Ledger{
+		db: db, write: db.Write, plan: o.Plan, now: o.Now, signer: o.Signer, verifier: o.Verifier,
+		wake: make(chan struct{}, 1), hot: map[string]*sql.Stmt{},
+	}
 	for _, query := range hot {
 		if l.hot[query], err = db.Prepare(ctx, query); err != nil {
 			return nil, errors.Join(fmt.Errorf("preparing the ledger: %w", err), db.Close())
