@@ -31,6 +31,7 @@ type Pack struct {
 	index   *index
 	release []func() error
 	files   [][]byte // the mapped files
+	memory  *memory  // of one that Parse made, else nil
 
 	records []record // by number; the last one only says where the one before it ends
 	weight  []int32  // number of objects stored against each, directly or not, and itself

@@ -64,6 +64,10 @@ func (p *Pack) start(f *Inflater, buffers *pool, i int, e *packed, n int) ([]byt
 // stream reads the stream of entry i into dst. The inflater gets to see what
 // follows the entry, too: with bytes to spare it is faster.
 func (p *Pack) stream(f *Inflater, dst []byte, i int, e *packed) error {
+	if m := p.memory; m != nil && m.inflated[i] != nil {
+		copy(dst, m.inflated[i])
+		return nil
+	}
 	start := p.records[i+1].offset - uint64(len(e.body))
 	n, err := f.Zlib(dst, p.data[start:], p.index.crcs == nil)
 	if err == nil && n > len(e.body) {
