@@ -98,7 +98,8 @@ func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
 func (l *Ledger) Close() error { return l.db.Close() }
 
 // Wake returns a channel that gets a value after acts were added or changed by
-// this program. Several changes may come as one.
+// this program. Several changes may come as one. For those of other programs look
+// at [Ledger.NextDue] now and then.
 func (l *Ledger) Wake() <-chan struct{} { return l.wake }
 
 // resolution is that of the events' times.

@@ -88,7 +88,7 @@ func (c *change) skipPending(ctx context.Context, k *kase, reason string) error 
 
 // Hold stops the revocation of a case until it is released or hastened, with an
 // audit event. A revocation that is being tried right now is not stopped. by is
-// who does it.
+// who does it, "" for the program itself.
 func (l *Ledger) Hold(ctx context.Context, id, by string) error {
 	return l.review(ctx, "holding", id, func(ctx context.Context, c *change, k *kase) error {
 		if k.Hold {
@@ -97,7 +97,7 @@ func (l *Ledger) Hold(ctx context.Context, id, by string) error {
 		if err := c.setHold(ctx, k, true, auditlog.CaseHeld, by); err != nil {
 			return err
 		}
-		_, err := c.exec(ctx, `UPDATE acts SET state = 'held', reason = ?, lease = 0 WHERE case_id = ? AND kind = 'revoke' AND state = 'due' AND begun = 0`, "held by "+by, k.row)
+		_, err := c.exec(ctx, `UPDATE acts SET state = 'held', reason = ?, lease = 0 WHERE case_id = ? AND kind = 'revoke' AND state = 'due' AND begun = 0`, "held by "+auditlog.Person(by).DisplayName, k.row)
 		return err
 	})
 }
@@ -135,7 +135,7 @@ func (l *Ledger) Hasten(ctx context.Context, id, by string) error {
 		if err := c.setHold(ctx, k, false, auditlog.CaseHastened, by); err != nil {
 			return err
 		}
-		reason := "brought forward by " + by
+		reason := "brought forward by " + auditlog.Person(by).DisplayName
 		res, err := c.exec(ctx, `UPDATE acts SET state = 'due', reason = ?, due = ? WHERE id = (SELECT max(id) FROM acts WHERE case_id = ? AND kind = 'revoke')`, reason, nanos(c.now), k.row)
 		if err != nil {
 			return err
