@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -133,6 +134,78 @@ func TestHistoryFindsEveryPlantedToken(t *testing.T) {
 			}
 		})
 	}
+}
+
+// throughGit returns what stands in the blobs that git itself reads, one line
+// each: token, blob.
+func throughGit(t *testing.T, m *detectors.Matcher, dir string) []string {
+	t.Helper()
+	out, err := fixtures.Git(t.Context(), dir, "cat-file", "--batch-all-objects", "--batch", "--unordered", "--buffer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for len(out) > 0 {
+		head, rest, _ := bytes.Cut(out, []byte("\n"))
+		var id, kind string
+		var size int
+		if _, err := fmt.Sscan(string(head), &id, &kind, &size); err != nil {
+			t.Fatal(err)
+		}
+		data := rest[:size]
+		out = rest[size+1:]
+		if kind != "blob" {
+			continue
+		}
+		for _, match := range m.Resolve(m.Find(nil, data)) {
+			found = append(found, fingerprint(string(data[match.Start:match.End]))+" "+id)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// TestHistoryIsWhatGitReads compares a scan with every blob as git cat-file
+// gives it.
+func TestHistoryIsWhatGitReads(t *testing.T) {
+	m, tokens, misses := planted(t, 200)
+	dir := t.TempDir()
+	if _, err := fixtures.History(t.Context(), dir, fixtures.Spec{Seed: 8, Commits: 300, Tokens: mixed(tokens, misses)}); err != nil {
+		t.Fatal(err)
+	}
+	repo, err := history.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer repo.Close()
+	var got []string
+	_, err = New(m, Options{Jobs: 2}).History(t.Context(), repo, Selection{}, func(c leak.Candidate) error {
+		got = append(got, fingerprint(string(c.Secret.Reveal()))+" "+c.Place.Object)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(got)
+	got = slices.Compact(got)
+	want := throughGit(t, m, dir)
+	// A blob whose token came with an earlier version has no place of its own.
+	if extra := difference(got, want); len(extra) > 0 || len(got) < len(tokens) {
+		t.Errorf("%d tokens in blobs where git shows none; %d found", len(extra), len(got))
+	}
+	if a, b := names(got), names(want); !slices.Equal(a, b) {
+		t.Errorf("a scan finds %d tokens, and in what git reads there are %d", len(a), len(b))
+	}
+}
+
+// names returns the first words of lines, each once.
+func names(lines []string) []string {
+	var out []string
+	for _, l := range lines {
+		name, _, _ := strings.Cut(l, " ")
+		out = append(out, name)
+	}
+	return slices.Compact(out)
 }
 
 func TestCorruptPackIsSaid(t *testing.T) {
