@@ -53,6 +53,7 @@ const (
 	readers     = 8 // connections that read at once
 	defaultWait = 10 * time.Second
 	checkedSize = 16 << 20 // bytes; a file up to this size is checked when it is opened
+	cacheSize   = 32 << 20 // bytes of pages that the writer keeps
 	maxLog      = 64 << 20 // bytes of the write-ahead log that are kept once it was emptied
 )
 
@@ -88,8 +89,11 @@ func open(path string, o Options) (*DB, error) {
 	}
 	db := &DB{path: path, version: len(o.Migrations), waiting: make(chan *job), closing: make(chan struct{})}
 	var err error
-	limit := fmt.Sprintf("journal_size_limit(%d)", maxLog)
-	if db.writer, err = sql.Open("sqlite", source(path, wait, "synchronous(FULL)", "foreign_keys(1)", limit)+"&_txlock=immediate"); err != nil {
+	// What undoes one of several writes in a transaction is kept in memory, not in
+	// a temporary file.
+	pragmas := []string{"synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)",
+		fmt.Sprintf("cache_size(-%d)", cacheSize>>10), fmt.Sprintf("journal_size_limit(%d)", maxLog)}
+	if db.writer, err = sql.Open("sqlite", source(path, wait, pragmas...)+"&_txlock=immediate"); err != nil {
 		return nil, err
 	}
 	db.writer.SetMaxOpenConns(1)
