@@ -4,6 +4,7 @@
 package standin
 
 import (
+	"compress/zlib"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,6 @@ type GitHubOptions struct {
 type GitHub struct {
 	o       GitHubOptions
 	backend string // path of git-http-backend
-	git     string
 	stop    chan struct{}
 	once    sync.Once
 
@@ -48,6 +48,8 @@ type GitHub struct {
 	quota  quota
 	nextID int64
 	served map[string]int // requests, by path
+
+	writers sync.Pool // see store
 }
 
 // A repository is one that was pushed to. Its mutex orders the pushes.
@@ -94,9 +96,10 @@ func NewGitHub(ctx context.Context, o GitHubOptions) (*GitHub, error) {
 		return nil, err
 	}
 	return &GitHub{
-		o: o, git: git, backend: filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"),
+		o: o, backend: filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"),
 		stop: make(chan struct{}), repos: map[string]*repository{}, byID: map[int64]*repository{},
 		faults: map[string]*Fault{}, served: map[string]int{}, nextID: firstRepositoryID,
+		writers: sync.Pool{New: func() any { return zlib.NewWriter(nil) }},
 	}, nil
 }
 
@@ -118,6 +121,7 @@ func (g *GitHub) Create(name string) (int64, error) {
 		return 0, fmt.Errorf("%s is there already", name)
 	}
 	r := &repository{id: g.nextID, name: name, heads: map[string]*head{}}
+	r.store.writers = &g.writers
 	r.store.dir = filepath.Join(g.o.Dir, filepath.FromSlash(key)+".git")
 	if err := r.store.initialise(); err != nil {
 		return 0, fmt.Errorf("making %s: %w", name, err)

@@ -5,22 +5,25 @@ import (
 	"compress/zlib"
 	"crypto/sha1"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
-
-// zeroID is what GitHub writes where there is no commit.
-const zeroID = "0000000000000000000000000000000000000000"
 
 // A store writes objects and refs of one bare repository, as git itself would:
 // loose objects, refs as files. A push takes some files and no process, so that
 // a demo can have many of them in a second.
-type store struct{ dir string }
+type store struct {
+	dir     string
+	writers *sync.Pool // of *zlib.Writer, which are dear to make
+}
 
 // initialise makes the repository.
 func (s store) initialise() error {
@@ -48,10 +51,9 @@ func (s store) object(kind string, data []byte) (string, error) {
 		return id, nil
 	}
 	var packed bytes.Buffer
-	z, err := zlib.NewWriterLevel(&packed, zlib.BestSpeed)
-	if err != nil {
-		return "", err
-	}
+	z := s.writers.Get().(*zlib.Writer)
+	defer s.writers.Put(z)
+	z.Reset(&packed)
 	if _, err := z.Write(full); err != nil {
 		return "", err
 	}
@@ -64,10 +66,13 @@ func (s store) object(kind string, data []byte) (string, error) {
 // replace writes a file under another name and renames it, so that a reader
 // sees all of it or none.
 func (s store) replace(name string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
+	err := os.WriteFile(name+".new", data, 0o644)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(filepath.Dir(name), 0o755); err == nil {
+			err = os.WriteFile(name+".new", data, 0o644)
+		}
 	}
-	if err := os.WriteFile(name+".new", data, 0o644); err != nil {
+	if err != nil {
 		return err
 	}
 	return os.Rename(name+".new", name)
