@@ -95,6 +95,9 @@ func block(data []byte, i int) (end, far int, ok bool) {
 			break
 		}
 	}
+	if j < len(data) && j > 0 && bytes.HasPrefix(data[j:], []byte("-"+dashes)) {
+		j++ // the sign of a diff
+	}
 	if e := endLine(data, j); e > 0 {
 		return e, e, true
 	}

@@ -88,7 +88,7 @@ func BenchmarkFindNear(b *testing.B) {
 	b.ReportAllocs()
 	var dst []Match
 	for b.Loop() {
-		dst = m.FindNear(dst[:0], data, changed)
+		dst, _ = m.FindNear(dst[:0], data, changed)
 	}
 }
 

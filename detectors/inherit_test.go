@@ -118,7 +118,8 @@ func TestFindNearInventsNothing(t *testing.T) {
 			changed = append(changed, [2]int{at, end})
 			at = end
 		}
-		for _, x := range m.FindNear(nil, data, changed) {
+		near, _ := m.FindNear(nil, data, changed)
+		for _, x := range near {
 			if !contains(all, x) {
 				t.Fatalf("invented: %s", describe(m, []Match{x}))
 			}
@@ -139,7 +140,7 @@ func TestFindNearFindsWhatTouches(t *testing.T) {
 			}
 			from, to := max(x.From, 0), min(x.To, len(data))
 			for _, c := range [][2]int{{from, from}, {to, to}, {x.Start, x.End}, {from, to}} {
-				if !contains(m.FindNear(nil, data, [][2]int{c}), x) {
+				if near, _ := m.FindNear(nil, data, [][2]int{c}); !contains(near, x) {
 					t.Fatalf("%s is not found near %v", describe(m, []Match{x}), c)
 				}
 			}
@@ -153,7 +154,7 @@ func TestFindNearSortsAndAppends(t *testing.T) {
 	s := newSoup(t, m, 124)
 	data := s.data(4000)
 	kept := []Match{{Start: 9999}, {Start: 5}}
-	got := m.FindNear(slices.Clone(kept), data, [][2]int{{0, 1000}, {1000, 1000}, {1200, 2500}, {3000, 3001}})
+	got, _ := m.FindNear(slices.Clone(kept), data, [][2]int{{0, 1000}, {1000, 1000}, {1200, 2500}, {3000, 3001}})
 	if !slices.Equal(got[:2], kept) {
 		t.Errorf("dst is changed: %v", got[:2])
 	}

@@ -42,6 +42,7 @@ type search struct {
 	near  bool  // the call is FindNear's
 	floor int   // the window of FindNear under way starts here
 	wound bool  // in this window, blocks were already followed back to their header
+	far   bool  // a rule that is wide was tried
 }
 
 // pool holds what searches need once they have a candidate.
@@ -88,6 +89,7 @@ func (s *search) walker() *walk {
 
 // try looks for a token of r that starts at start, and keeps the best one.
 func (s *search) try(r *rule, start int) {
+	s.far = s.far || r.wide
 	if start < 0 || start+r.minLen > len(s.data) || !r.first.has(s.data[start]) {
 		return
 	}

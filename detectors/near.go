@@ -13,10 +13,14 @@ import (
 //
 // Together with the matches that [Matcher.Inherit] takes over from the
 // data that was changed, these are all matches of Find(data), unless Inherit
-// says otherwise. Its cost is that of the changed spans, of the lines around
+// says otherwise, or FindNear returned far for the data that was changed. Far
+// says that near a change there is a part of a token of a [Matcher.Wide] format,
+// whether it is one yet or not: a later change far from here may make it one, so
+// whoever has data that this data is a base of must run Find on it. What was
+// found far is so for all data that come from it by changes. Its cost is that of the changed spans, of the lines around
 // them within [Matcher.Reach], and of the words these touch, not of the whole
 // data.
-func (m *Matcher) FindNear(dst []Match, data []byte, changed [][2]int) []Match {
+func (m *Matcher) FindNear(dst []Match, data []byte, changed [][2]int) (ms []Match, far bool) {
 	s := search{m: m, data: data, dst: dst, near: true}
 	n := len(dst)
 	done := 0 // all before this was looked at
@@ -30,7 +34,7 @@ func (m *Matcher) FindNear(dst []Match, data []byte, changed [][2]int) []Match {
 		s.window(from, to)
 		done = to
 	}
-	return s.finish(n)
+	return s.finish(n), s.far
 }
 
 // together is how near to each other changes are looked at as one: reading what

@@ -35,7 +35,8 @@ func TestConcurrentUse(t *testing.T) {
 	run := func(j job) [][]Match {
 		was, all := m.Find(nil, j.base), m.Find(nil, j.data)
 		taken, _ := m.Inherit(nil, was, j.copies, len(j.base), len(j.data))
-		return [][]Match{was, all, taken, m.FindNear(nil, j.data, j.changed), m.Resolve(slices.Clone(all))}
+		near, _ := m.FindNear(nil, j.data, j.changed)
+		return [][]Match{was, all, taken, near, m.Resolve(slices.Clone(all))}
 	}
 	alone := make([][][]Match, len(jobs))
 	for i, j := range jobs {

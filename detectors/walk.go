@@ -95,8 +95,8 @@ func (w *walk) keep(base, from, to int) {
 // repeat applies the sub-node again and again until nothing is reached any
 // more; it ends because the sub-node takes at least one byte.
 func (w *walk) repeat(n *node, from, to int) {
-	cur := append([]span(nil), w.arena[from:to]...)
-	var out []span
+	var room [2][8]span // most lists are short and need nothing of the heap
+	cur, out := append(room[0][:0], w.arena[from:to]...), room[1][:0]
 	if n.min == 0 {
 		out = append(out, cur...)
 	}

@@ -102,10 +102,16 @@ func (s *Scanner) walkBlobs(ctx context.Context, repo *history.Repository, only 
 	return all, nil
 }
 
+// looked is what was seen in a blob.
+type looked struct {
+	matches []detectors.Match // raw: before they are resolved
+	far     bool              // see [detectors.Matcher.FindNear]
+}
+
 // A blobWorker is what one goroutine of a history scan needs.
 type blobWorker struct {
 	s        *Scanner
-	stack    [][]detectors.Match // the raw matches of the blob last visited at each depth
+	stack    []looked // the blob last visited at each depth
 	copies   []pack.Copy
 	spans    [][3]int
 	resolved []detectors.Match
@@ -120,21 +126,21 @@ type blobWorker struct {
 // inherited from the base's matches.
 func (w *blobWorker) visit(b *history.Blob) error {
 	for len(w.stack) <= b.Depth {
-		w.stack = append(w.stack, nil)
+		w.stack = append(w.stack, looked{})
 	}
-	ms := w.stack[b.Depth][:0]
+	ms, far := w.stack[b.Depth].matches[:0], false
 	if max := w.s.opts.MaxBlob; max > 0 && int64(len(b.Data)) > max {
 		w.missed = append(w.missed, (&tooLargeError{"blob " + b.ID().String(), int64(len(b.Data)), max}).Error())
-		w.stack[b.Depth] = ms
+		w.stack[b.Depth] = looked{matches: ms}
 		w.s.opts.Progress.read(1, 0)
 		return nil
 	}
-	if b.Depth == 0 || w.s.opts.FullScan || w.skippedBase(b) {
-		ms = w.s.matcher.Find(ms, b.Data)
+	if b.Depth == 0 || w.s.opts.FullScan || w.skippedBase(b) || w.stack[b.Depth-1].far {
+		ms, far = w.whole(ms, b)
 	} else {
-		ms = w.delta(ms, w.stack[b.Depth-1], b)
+		ms, far = w.delta(ms, w.stack[b.Depth-1].matches, b)
 	}
-	w.stack[b.Depth] = ms
+	w.stack[b.Depth] = looked{ms, far}
 	if len(ms) > 0 {
 		w.note(b.ID(), b.Data, ms)
 	}
@@ -148,7 +154,13 @@ func (w *blobWorker) skippedBase(b *history.Blob) bool {
 	return w.s.opts.MaxBlob > 0 && int64(len(b.Base)) > w.s.opts.MaxBlob
 }
 
-func (w *blobWorker) delta(ms, base []detectors.Match, b *history.Blob) []detectors.Match {
+// whole looks at all of a blob.
+func (w *blobWorker) whole(ms []detectors.Match, b *history.Blob) ([]detectors.Match, bool) {
+	return w.s.matcher.FindNear(ms, b.Data, [][2]int{{0, len(b.Data)}})
+}
+
+// delta looks at what the blob has and its base has not.
+func (w *blobWorker) delta(ms, base []detectors.Match, b *history.Blob) ([]detectors.Match, bool) {
 	m := w.s.matcher
 	if len(base) == 0 {
 		return m.FindNear(ms, b.Data, b.Changed)
@@ -156,7 +168,7 @@ func (w *blobWorker) delta(ms, base []detectors.Match, b *history.Blob) []detect
 	copies, err := pack.AppendCopies(w.copies[:0], b.Delta)
 	w.copies = copies
 	if err != nil { // the delta was applied, so this cannot be; a full look is right whatever it is
-		return m.Find(ms, b.Data)
+		return w.whole(ms, b)
 	}
 	w.spans = w.spans[:0]
 	for _, c := range copies {
@@ -164,9 +176,10 @@ func (w *blobWorker) delta(ms, base []detectors.Match, b *history.Blob) []detect
 	}
 	ms, complete := m.Inherit(ms, base, w.spans, len(b.Base), len(b.Data))
 	if !complete {
-		return m.Find(ms[:0], b.Data)
+		return w.whole(ms[:0], b)
 	}
-	return sortMatches(m.FindNear(ms, b.Data, b.Changed))
+	ms, far := m.FindNear(ms, b.Data, b.Changed)
+	return sortMatches(ms), far
 }
 
 // sortMatches puts matches in order of their start and drops the second of two

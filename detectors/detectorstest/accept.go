@@ -253,7 +253,7 @@ func (s *subject) change() {
 		return
 	}
 	data, at := s.whole(), s.offset()
-	near := s.m.FindNear(nil, data, [][2]int{{at, at + 1}})
+	near, _ := s.m.FindNear(nil, data, [][2]int{{at, at + 1}})
 	if !slices.ContainsFunc(near, func(x detectors.Match) bool { return x.Start == at && x.End == at+len(s.token) }) {
 		s.fault("not found near a change of its first byte")
 	}
