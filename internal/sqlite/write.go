@@ -126,9 +126,22 @@ func (db *DB) together(jobs []*job) (broken int, err error) {
 	if version != db.version {
 		return -1, fmt.Errorf("version %d: %w", version, ErrNewer)
 	}
-	for i, j := range jobs {
-		if err := j.run(tx); err != nil {
-			return i, err
+	if len(jobs) == 1 {
+		if jobs[0].alone(tx); jobs[0].failed() {
+			return -1, nil
+		}
+		jobs = nil
+	}
+	if len(jobs) == 1 {
+		// A savepoint would make the engine keep every page that is changed.
+		if !jobs[0].call(tx) {
+			return -1, nil
+		}
+	} else {
+		for i, j := range jobs {
+			if err := j.run(tx); err != nil {
+				return i, err
+			}
 		}
 	}
 	if err := tx.Commit(); err != nil {
@@ -136,6 +149,16 @@ func (db *DB) together(jobs []*job) (broken int, err error) {
 	}
 	return -1, nil
 }
+
+// alone runs a job that has the transaction for itself: without a savepoint, in
+// which large jobs would have to note all that they change.
+func (j *job) alone(tx *sql.Tx) {
+	if j.err = context.Cause(j.ctx); j.err == nil {
+		j.call(tx)
+	}
+}
+
+func (j *job) failed() bool { return j.err != nil || j.panic != nil }
 
 // run runs one job between savepoints. It returns an error when the whole
 // transaction is lost.
@@ -146,7 +169,7 @@ func (j *job) run(tx *sql.Tx) error {
 	if _, err := tx.Exec("SAVEPOINT job"); err != nil {
 		return err
 	}
-	if j.call(tx); j.err != nil || j.panic != nil {
+	if j.call(tx); j.failed() {
 		if _, err := tx.Exec("ROLLBACK TO job"); err != nil {
 			return err // the engine has rolled everything back, as on a full disk
 		}
@@ -155,8 +178,12 @@ func (j *job) run(tx *sql.Tx) error {
 	return err
 }
 
-// call runs f and keeps its panic for the goroutine that called Write.
-func (j *job) call(tx *sql.Tx) {
+// call runs f, unless its context has ended, and reports whether what it did
+// counts. It keeps a panic for the goroutine that called Write.
+func (j *job) call(tx *sql.Tx) (ok bool) {
 	defer func() { j.panic = recover() }()
-	j.err = j.f(tx)
+	if j.err = context.Cause(j.ctx); j.err == nil {
+		j.err = j.f(tx)
+	}
+	return j.err == nil
 }
