@@ -48,7 +48,7 @@ func publishForEver(ctx context.Context, q *queue.Queue) error {
 		var pushes []leak.Push
 		for r := range 5 {
 			ref := fmt.Sprintf("refs/heads/%d-%d", os.Getpid(), n)
-			pushes = append(pushes, leak.Push{ID: fmt.Sprintf("%s-%d", ref, r), Repository: fmt.Sprintf("o/r%d", r), Ref: ref})
+			pushes = append(pushes, leak.Push{ID: fmt.Sprintf("%s-%d", ref, r), Repository: fmt.Sprintf("o/%d-%d", os.Getpid(), r), Ref: ref})
 		}
 		if _, err := q.Publish(ctx, pushes); err != nil {
 			return err
