@@ -61,8 +61,14 @@ func (e *Error) Permanent() bool { return e.Outcome == Permanent }
 // Unknown reports whether the mail may have been taken.
 func (e *Error) Unknown() bool { return e.Outcome == Unknown }
 
-// RetryAfter returns 0: mail servers do not say.
-func (e *Error) RetryAfter() time.Duration { return 0 }
+// RetryAfter returns 10 seconds when the server could not be asked, else 0: mail
+// servers do not say.
+func (e *Error) RetryAfter() time.Duration {
+	if e.Outcome == Temporary && e.Code == 0 {
+		return 10 * time.Second
+	}
+	return 0
+}
 
 // classify reads what the library says of a mail that was not sent, or was and
 // then something failed. It returns nil when the server took it.
