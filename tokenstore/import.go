@@ -36,7 +36,8 @@ type ImportOptions struct {
 	// Shrink allows a snapshot with less than half of the tokens that are there.
 	Shrink bool
 	// AsOf is when the export was taken: the store has heard of every token that
-	// was made before. Zero: the newest valid_from in it.
+	// was made before. Zero: the newest valid_from in it. An import with rejects
+	// says nothing of the kind: the mark stays where it was.
 	AsOf time.Time
 	// DryRun: everything is read and checked, nothing is stored.
 	DryRun bool
@@ -146,6 +147,12 @@ func (im *importer) identify(r io.Reader) (string, error) {
 // same file stopped.
 func (im *importer) begin(ctx context.Context) error {
 	err := im.s.db.Write(ctx, func(tx *sql.Tx) error {
+		if err := checkPeppers(tx, im.s.keys); err != nil {
+			return err
+		}
+		if err := notePeppers(tx, im.s.keys); err != nil {
+			return err
+		}
 		current, err := generation(tx)
 		if err != nil {
 			return err
@@ -378,12 +385,14 @@ func (im *importer) finish(ctx context.Context) error {
 		if err := im.swap(tx); err != nil {
 			return err
 		}
-		mark := seconds(im.o.AsOf)
-		if mark == 0 {
-			mark = min(im.newest, im.s.now().Unix())
-		}
-		if err := raiseHighWater(tx, mark); err != nil {
-			return err
+		if im.report.Rejected == 0 { // else there are tokens that the store has not heard of
+			mark := seconds(im.o.AsOf)
+			if mark == 0 {
+				mark = min(im.newest, im.s.now().Unix())
+			}
+			if err := raiseHighWater(tx, mark); err != nil {
+				return err
+			}
 		}
 		_, err := tx.Exec("DELETE FROM imports WHERE file = ?", im.key())
 		return err

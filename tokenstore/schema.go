@@ -79,20 +79,26 @@ func generation(tx *sql.Tx) (int64, error) {
 
 // ErrPepper is the error of a store whose digests were made with peppers that
 // are not those of the file: no token would be recognised.
-var ErrPepper = errors.New("its digests were made with another pepper: put the pepper file that belongs to it in place, or import all tokens into a new store")
+var ErrPepper = errors.New("its digests were made with another pepper: put the pepper file that belongs to it in place and start again, or import all tokens into a new store")
 
-// checkPeppers notes what each pepper makes of a fixed text, and refuses one that
-// makes something else than before, or that is gone.
-func checkPeppers(tx *sql.Tx, keys *leak.Keyring) error {
+// pepperChecks is what each pepper makes of a fixed text, by its key in meta.
+func pepperChecks(keys *leak.Keyring) map[string]string {
 	ring := map[string]string{}
 	for _, d := range keys.All(sha256.Sum256([]byte("patwatch pepper check"))) {
 		ring[fmt.Sprint("pepper ", d.Version)] = d.String()
 	}
-	rows, err := tx.Query("SELECT key, value FROM meta WHERE key LIKE 'pepper %'")
+	return ring
+}
+
+// checkPeppers refuses peppers of the store that make something else than before
+// or that the ring does not have.
+func checkPeppers(tx *sql.Tx, keys *leak.Keyring) error {
+	ring := pepperChecks(keys)
+	rows, err := tx.Query("SELECT key, value FROM meta WHERE key BETWEEN 'pepper ' AND 'pepper~'")
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // its error is that of rows.Err
 	for rows.Next() {
 		var key, value string
 		if err := rows.Scan(&key, &value); err != nil {
@@ -101,12 +107,15 @@ func checkPeppers(tx *sql.Tx, keys *leak.Keyring) error {
 		if ring[key] != value {
 			return ErrPepper
 		}
-		delete(ring, key)
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	for key, value := range ring {
+	return rows.Err()
+}
+
+// notePeppers makes the store one of these peppers: digests are made with them
+// from now on. Another program that does not have them all can no longer look
+// up.
+func notePeppers(tx *sql.Tx, keys *leak.Keyring) error {
+	for key, value := range pepperChecks(keys) {
 		if err := set(tx, key, value); err != nil {
 			return err
 		}

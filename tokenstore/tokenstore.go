@@ -59,11 +59,16 @@ const (
 )
 
 // Lookup returns the tokens that the store knows among the digests; those that
-// it does not know are missing. Active tokens whose time is over are returned as
+// it does not know are missing. When tokens were imported with a pepper that this
+// Store does not have, the error is [ErrPepper]. Active tokens whose time is over are returned as
 // active: see [leak.Token.StateAt].
 func (s *Store) Lookup(ctx context.Context, digests []leak.Digest) (map[leak.Digest]leak.Token, error) {
 	found, asked := map[leak.Digest]leak.Token{}, len(digests)
 	err := s.db.Read(ctx, func(tx *sql.Tx) error {
+		// Tokens of a pepper that came since are there but could not be found.
+		if err := checkPeppers(tx, s.keys); err != nil {
+			return err
+		}
 		for len(digests) > 0 {
 			batch := digests[:min(len(digests), lookupBatch)]
 			digests = digests[len(batch):]
