@@ -151,8 +151,10 @@ func TestIdentifyIsCancelled(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	data := packBytes(f, repository(f, nil))
-	f.Add(data[:2000])
+	data, _ := fakePack([]fake{baseFake, {name: "x", kind: offsetDelta, back: 1, data: deltaOf(10, 6, copyOp(2, 3), insertOp("abc"))},
+		{name: "y", kind: nameDelta, base: "x", data: deltaOf(6, 6, copyOp(0, 6))}, {name: "t", kind: Tree, data: []byte("a tree")}})
+	f.Add(data)
+	f.Add(data[:len(data)/2])
 	f.Add([]byte("PACK\x00\x00\x00\x02\x00\x00\x00\x01\x30\x78\x9c\x03\x00\x00\x00\x00\x01"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := Parse(data, 20, Limits{Objects: 1000, Object: 1 << 16, Total: 1 << 20})
