@@ -30,6 +30,7 @@ type answer struct {
 	acked  []string // of the haves, those that the server knows
 	packed bool     // a pack came, if only the start of it
 	pack   []byte
+	idSize int    // of the names in it
 	reason Reason // "": all of the pack came
 	detail string
 }
@@ -185,6 +186,7 @@ func sideband(p *packetReader, keep func([]byte) error) error {
 
 // finish says what of the pack is there, after ended ended it.
 func (a *answer) finish(ended error, idSize int) {
+	a.idSize = idSize
 	switch {
 	case ended == nil && whole(a.pack, idSize):
 	case ended == nil:

@@ -11,6 +11,7 @@ package fetch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"patwatch/git/pack"
 )
 
 // Options say how a [Client] asks. URL must be given; the zero value of each
@@ -34,6 +37,7 @@ type Options struct {
 	Idle       time.Duration // in which at least a byte must come, of a pack Floor bytes; 0: 20 s
 	Floor      int64         // 0: 4 KiB
 	LargeAtOne int           // pushes of more than 4 MiB in memory at once; 0: 2
+	Limits     pack.Limits   // of the objects of a pack; each 0: 1,048,576 objects, 64 MiB one, 1 GiB together
 
 	// Resolve returns the name that a repository has now, for one that was
 	// renamed. nil: only a redirect on the same host tells.
@@ -100,6 +104,9 @@ func (o Options) complete() Options {
 	if o.LargeAtOne <= 0 {
 		o.LargeAtOne = 2
 	}
+	o.Limits.Objects = cmp.Or(o.Limits.Objects, 1<<20)
+	o.Limits.Object = cmp.Or(o.Limits.Object, 64<<20)
+	o.Limits.Total = cmp.Or(o.Limits.Total, 1<<30)
 	if o.Transport == nil {
 		o.Transport = &http.Transport{
 			Proxy:               http.ProxyFromEnvironment,

@@ -77,6 +77,9 @@ func (w *world) get(c fetch.Change) (r *fetch.Result, fresh, dropped string) {
 	w.Cleanup(r.Release)
 	for _, p := range r.Parts {
 		files := strings.Join(contents(w.T, p.Pack), " ")
+		if err := p.Objects.Incomplete(); err != nil || p.Objects.Len() == 0 {
+			w.Errorf("%d objects, %v", p.Objects.Len(), err)
+		}
 		if p.Dropped {
 			dropped += files
 		} else {

@@ -10,29 +10,17 @@ import (
 
 var errFollows = errors.New("it follows")
 
-// Bounds on what is read of a pack to see whether it follows a commit.
-const (
-	maxCommits     = 100_000
-	maxCommitBytes = 1 << 20
-	maxAllBytes    = 1 << 30
-)
+// maxCommitBytes is the largest commit that is looked at.
+const maxCommitBytes = 1 << 20
 
 // follows says whether one of the commits of a pack, which a server made of
 // what a request wants and before has not, has before as its parent. If none
 // has, then before is not an ancestor of what is wanted: the push was forced,
 // even if the server said that it has enough to go by. It says so of any push
 // that dropped a single commit, as "commit --amend" does.
-func follows(ctx context.Context, a *answer, before string) bool {
-	id, err := pack.ParseID(before)
-	if err != nil {
-		return false
-	}
-	p, err := pack.Parse(a.pack, len(before)/2, pack.Limits{Objects: maxCommits, Object: maxCommitBytes, Total: maxAllBytes})
-	if err != nil {
-		return false
-	}
-	line := []byte("\nparent " + id.String() + "\n")
-	err = p.Walk(ctx, pack.WalkOptions{
+func follows(ctx context.Context, p *pack.Pack, before string) bool {
+	line := []byte("\nparent " + before + "\n")
+	err := p.Walk(ctx, pack.WalkOptions{
 		Kinds:   []pack.Kind{pack.Commit},
 		MaxSize: maxCommitBytes,
 		Visit: func(_ int, o *pack.Object) error {

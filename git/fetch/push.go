@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"patwatch/git/pack"
 )
 
 // Kind says what happened to a ref.
@@ -60,10 +62,11 @@ type Result struct {
 	s          *session
 }
 
-// Part is one packfile.
+// Part is one packfile. It is valid until the Result's Release.
 type Part struct {
-	Dropped bool   // it holds what the ref left, not what it came to
-	Pack    []byte // a packfile without bases outside of it, or the start of one; valid until Release
+	Dropped bool       // it holds what the ref left, not what it came to
+	Pack    []byte     // a packfile without bases outside of it, or the start of one
+	Objects *pack.Pack // what is in Pack, within Options.Limits: see [pack.Pack.Incomplete]
 }
 
 // Missed says what was not read.
@@ -165,7 +168,7 @@ func (r *Result) update(ctx context.Context, p *Change) error {
 		return r.dropped(ctx, p)
 	}
 	r.add(a, false)
-	if follows(ctx, a, p.Before) {
+	if len(r.Parts) > 0 && follows(ctx, r.Parts[0].Objects, p.Before) {
 		return nil
 	}
 	return r.dropped(ctx, p)
@@ -319,7 +322,13 @@ func (r *Result) add(a *answer, dropped bool) {
 	if a.reason != "" {
 		r.Missed = append(r.Missed, Missed{dropped, a.reason, a.detail})
 	}
-	if objects(a.pack) > 0 {
-		r.Parts = append(r.Parts, Part{dropped, a.pack})
+	if objects(a.pack) == 0 {
+		return
 	}
+	p, err := pack.Parse(a.pack, a.idSize, r.s.c.o.Limits)
+	if err != nil {
+		r.Missed = append(r.Missed, Missed{dropped, Corrupt, remote([]byte(err.Error())).text})
+		return
+	}
+	r.Parts = append(r.Parts, Part{dropped, a.pack, p})
 }
