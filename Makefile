@@ -5,14 +5,14 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 PLATFORMS   = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: build test lint fuzz cross demo bench profile vuln cover
+.PHONY: build test lint fuzz cross demo bench vuln cover
 
 build: ## the program, in ./patwatch
 	CGO_ENABLED=0 $(GO) build -trimpath -o patwatch ./cmd/patwatch
 
 test: ## all tests, with the race detector
-	$(GO) test -pgo off -race -timeout 30m ./...
-	$(GO) test -pgo off -run AllocatesNothing ./detectors # the race detector allocates
+	$(GO) test -race -timeout 30m ./...
+	$(GO) test -run AllocatesNothing ./detectors # the race detector allocates
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "run gofmt on: $$unformatted"; exit 1; }
@@ -31,18 +31,14 @@ fuzz: ## every fuzz target for FUZZTIME
 cross: ## compile for every platform
 	@for p in $(PLATFORMS); do \
 		echo "build $$p"; \
-		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -pgo off ./... || exit 1; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build ./... || exit 1; \
 	done
 
 demo: ## a repository with planted tokens, scanned
-	$(GO) run -pgo off ./cmd/patwatch demo
+	$(GO) run ./cmd/patwatch demo
 
 bench: build ## make bench REPO=path: speed and memory against git itself
 	$(GO) run ./internal/bench -bin ./patwatch -repo "$(REPO)"
-
-profile: ## make profile REPOS=a:b: what the compiler optimises for, from scans of repositories
-	PATWATCH_BENCH_REPOS="$(REPOS)" $(GO) test -trimpath -pgo off -run NoTest -bench Scan -benchtime 10x \
-		-cpuprofile cmd/patwatch/default.pgo -o "$$(mktemp)" ./cmd/patwatch
 
 vuln: ## known vulnerabilities, where their database can be reached
 	$(GO) run $(GOVULNCHECK) ./...
