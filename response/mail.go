@@ -48,6 +48,9 @@ type Item struct {
 func newMail(cfg *Config, jobs []leak.Job, to []string, domain string, now time.Time) Mail {
 	slices.SortFunc(jobs, func(a, b leak.Job) int { return cmp.Compare(a.Act.Key, b.Act.Key) })
 	m := Mail{ID: jobs[0].Act.Key, To: to, MessageID: messageID(jobs, domain)}
+	if again := slices.ContainsFunc(jobs, func(j leak.Job) bool { return repeated(j.Act) }); again && jobs[0].Act.MessageID != "" {
+		m.MessageID = jobs[0].Act.MessageID // it may have arrived; others that it told of may be done
+	}
 	for i := range jobs {
 		m.Items = append(m.Items, newItem(cfg, &jobs[i], now))
 		for _, a := range jobs[i].Case.Acts {
@@ -59,8 +62,9 @@ func newMail(cfg *Config, jobs []leak.Job, to []string, domain string, now time.
 	return m
 }
 
-// messageID is made of the acts' keys, so that it is the same after a crash, and
-// another one when other acts are told.
+// messageID is made of the acts' keys, so that a mail which surely did not arrive
+// has another one when it is sent again with other acts: mail programs hide the
+// second of two with the same.
 func messageID(jobs []leak.Job, domain string) string {
 	name := strings.ReplaceAll(strings.ToLower(jobs[0].Act.Key), "/", ".")
 	if len(jobs) > 1 {
