@@ -83,6 +83,10 @@ func NewGitHub(ctx context.Context, o GitHubOptions) (*GitHub, error) {
 	if err != nil {
 		return nil, fmt.Errorf("git --exec-path: %w", err)
 	}
+	backend, err := exec.LookPath(filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"))
+	if err != nil {
+		return nil, fmt.Errorf("standing in for GitHub: %w", err)
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -96,7 +100,7 @@ func NewGitHub(ctx context.Context, o GitHubOptions) (*GitHub, error) {
 		return nil, err
 	}
 	return &GitHub{
-		o: o, backend: filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"),
+		o: o, backend: backend,
 		stop: make(chan struct{}), repos: map[string]*repository{}, byID: map[int64]*repository{},
 		faults: map[string]*Fault{}, served: map[string]int{}, nextID: firstRepositoryID,
 		writers: sync.Pool{New: func() any { return zlib.NewWriter(nil) }},
