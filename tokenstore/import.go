@@ -120,8 +120,8 @@ func (im *importer) run(ctx context.Context, r io.Reader) (err error) {
 	return im.finish(ctx)
 }
 
-// identify returns what tells the file from others: its size, its beginning,
-// and how it is imported.
+// identify returns what tells the file from others: all of its bytes, and how it
+// is imported.
 func (im *importer) identify(r io.Reader) (string, error) {
 	f, ok := r.(io.ReadSeeker)
 	if !ok {
@@ -136,7 +136,7 @@ func (im *importer) identify(r io.Reader) (string, error) {
 	}
 	sum := sha256.New()
 	fmt.Fprintln(sum, size, im.o.Format, im.o.Snapshot)
-	if _, err := io.CopyN(sum, f, 1<<20); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := io.Copy(sum, f); err != nil {
 		return "", err
 	}
 	_, err = f.Seek(0, io.SeekStart)
