@@ -1,6 +1,7 @@
 package tokenstore
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -295,7 +296,11 @@ func (im *importer) reject(b *batch, line int64, why error) error {
 
 // commit stores a batch, and how far the import is, in one transaction.
 func (im *importer) commit(ctx context.Context, b *batch) error {
-	slices.SortStableFunc(b.tokens, func(x, y leak.Token) int { return strings.Compare(string(x.Digest.Sum[:]), string(y.Digest.Sum[:])) })
+	sorted := make([]*leak.Token, len(b.tokens)) // pages of the index are touched one after the other
+	for i := range b.tokens {
+		sorted[i] = &b.tokens[i]
+	}
+	slices.SortStableFunc(sorted, func(x, y *leak.Token) int { return bytes.Compare(x.Digest.Sum[:], y.Digest.Sum[:]) })
 	done, newest := im.report, im.newest
 	for i := range b.tokens {
 		newest = max(newest, seconds(b.tokens[i].ValidFrom))
@@ -307,7 +312,7 @@ func (im *importer) commit(ctx context.Context, b *batch) error {
 			if err := im.claim(tx, b, done, newest); err != nil {
 				return err
 			}
-			return im.store(tx, b.tokens)
+			return im.store(tx, sorted)
 		})
 		if err != nil {
 			return err
@@ -354,14 +359,13 @@ func insertStatement(rows int) string {
 		valid_from = excluded.valid_from, valid_to = excluded.valid_to, revoked = excluded.revoked`
 }
 
-func (im *importer) store(tx *sql.Tx, tokens []leak.Token) error {
+func (im *importer) store(tx *sql.Tx, tokens []*leak.Token) error {
 	insert := tx.Stmt(im.insert)
 	args := make([]any, 0, rowsAtOnce*13)
 	for len(tokens) > 0 {
 		n := min(len(tokens), rowsAtOnce)
 		args = args[:0]
-		for i := range tokens[:n] {
-			t := &tokens[i]
+		for _, t := range tokens[:n] {
 			args = append(args, im.generation, t.Digest.Sum[:], t.Digest.Version, t.AuthorizationID, t.ID, t.Name, t.Mail, t.Organization,
 				t.DisplayName, t.Scopes, seconds(t.ValidFrom), seconds(t.ValidTo), t.State == leak.TokenRevoked)
 		}

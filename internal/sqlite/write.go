@@ -127,12 +127,6 @@ func (db *DB) together(jobs []*job) (broken int, err error) {
 		return -1, fmt.Errorf("version %d: %w", version, ErrNewer)
 	}
 	if len(jobs) == 1 {
-		if jobs[0].alone(tx); jobs[0].failed() {
-			return -1, nil
-		}
-		jobs = nil
-	}
-	if len(jobs) == 1 {
 		// A savepoint would make the engine keep every page that is changed.
 		if !jobs[0].call(tx) {
 			return -1, nil
@@ -150,26 +144,13 @@ func (db *DB) together(jobs []*job) (broken int, err error) {
 	return -1, nil
 }
 
-// alone runs a job that has the transaction for itself: without a savepoint, in
-// which large jobs would have to note all that they change.
-func (j *job) alone(tx *sql.Tx) {
-	if j.err = context.Cause(j.ctx); j.err == nil {
-		j.call(tx)
-	}
-}
-
-func (j *job) failed() bool { return j.err != nil || j.panic != nil }
-
 // run runs one job between savepoints. It returns an error when the whole
 // transaction is lost.
 func (j *job) run(tx *sql.Tx) error {
-	if j.err = context.Cause(j.ctx); j.err != nil {
-		return nil
-	}
 	if _, err := tx.Exec("SAVEPOINT job"); err != nil {
 		return err
 	}
-	if j.call(tx); j.failed() {
+	if !j.call(tx) {
 		if _, err := tx.Exec("ROLLBACK TO job"); err != nil {
 			return err // the engine has rolled everything back, as on a full disk
 		}
