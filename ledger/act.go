@@ -106,9 +106,9 @@ func (l *Ledger) Begin(ctx context.Context, keys []string, messageID string) err
 	return nil
 }
 
-// Finish puts on record what came of trying an act, with its audit event, in
-// one transaction, and gives up the claim. A revocation that was done also
-// marks the case's token as revoked. An outcome for an act that was done is
+// Finish puts on record what came of trying an act, with its audit event and what
+// the plan makes of it, in one transaction, and gives up the claim. A revocation
+// that was done also marks the case's token as revoked. An outcome for an act that was done is
 // ignored, and so is any other than done for an act that failed or was skipped:
 // only the world's confirmation outweighs them. An act that is held without a
 // time to retry at stays so until someone hastens or releases it.
@@ -125,7 +125,10 @@ func (l *Ledger) Finish(ctx context.Context, key string, o leak.Outcome) error {
 		if err != nil {
 			return err
 		}
-		return c.finish(ctx, k, a, o)
+		if err := c.finish(ctx, k, a, o); err != nil {
+			return err
+		}
+		return l.planActs(ctx, c, k, nil)
 	})
 	if err != nil {
 		return fmt.Errorf("finishing %s: %w", key, err)

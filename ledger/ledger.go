@@ -39,7 +39,7 @@ var (
 // Options are what a ledger is joined to.
 type Options struct {
 	// Plan returns what is to be done about a case in which fresh sightings were
-	// just recorded. It is called inside of the transaction: it must be pure and
+	// just recorded, or, with none, an act had an outcome. It is called inside of the transaction: it must be pure and
 	// quick. c has all its sightings, the fresh ones too, and the acts it had.
 	// Acts whose keys are on record already are left as they are. nil: nothing is
 	// ever due.
