@@ -88,7 +88,7 @@ func (l *Ledger) jobs(ctx context.Context, keys []string) ([]leak.Job, error) {
 func (l *Ledger) Begin(ctx context.Context, keys []string, messageID string) error {
 	err := l.change(ctx, func(ctx context.Context, c *change) error {
 		for _, key := range keys {
-			res, err := c.exec(ctx, `UPDATE acts SET attempts = attempts + 1, begun = 1, message_id = iif(message_id = '', ?, message_id)
+			res, err := c.exec(ctx, `UPDATE acts SET attempts = attempts + 1, at = 0, begun = 1, message_id = iif(message_id = '', ?, message_id)
 				WHERE key = ? AND state = 'due' AND begun = 0 AND lease > ?
 				AND NOT (kind = 'revoke' AND (SELECT hold FROM cases WHERE cases.id = acts.case_id))`, messageID, key, nanos(c.now))
 			if err != nil {

@@ -208,3 +208,6 @@ func raiseHighWater(tx *sql.Tx, at int64) error {
 	}
 	return set(tx, highWater, strconv.FormatInt(at, 10))
 }
+
+// Keys returns the peppers that the store's digests are made with.
+func (s *Store) Keys() *leak.Keyring { return s.keys }

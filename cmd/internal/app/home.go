@@ -28,6 +28,10 @@ func loadHome(cmd *cobra.Command) (*home, error) {
 	if err != nil {
 		return nil, err
 	}
+	return loadHomeFrom(path)
+}
+
+func loadHomeFrom(path string) (*home, error) {
 	c, unknown, err := config.Load(path, os.Environ())
 	if err != nil {
 		return nil, err
