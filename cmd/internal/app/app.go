@@ -77,6 +77,6 @@ so that what it calls verified is a token and not something that looks like one.
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().String("config", "", "the configuration `FILE` of the service (docs/operating.md)")
-	root.AddCommand(newScan(s), newServe(s), newFormats(s), newTokens(s), newCases(s), newAudit(s), newDemo(s), newVersion(s))
+	root.AddCommand(newScan(s), newServe(s), newFormats(s), newTokens(s), newQueue(s), newCases(s), newAudit(s), newDemo(s), newVersion(s))
 	return root
 }

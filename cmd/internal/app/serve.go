@@ -153,7 +153,7 @@ func (v *service) openStores(ctx context.Context) (err error) {
 		return err
 	}
 	v.closeLater(v.tokens.Close)
-	if v.queue, err = queue.Open(ctx, v.file("queue.db"), queue.Options{}); err != nil {
+	if v.queue, err = queue.Open(ctx, v.file(queueFile), queue.Options{}); err != nil {
 		return err
 	}
 	v.closeLater(v.queue.Close)
