@@ -217,7 +217,7 @@ func newAuditProve(s Streams) *cobra.Command {
 }
 
 func newAuditVerify(s Streams) *cobra.Command {
-	var proof, key string
+	var proof, key, save string
 	var checkpoints []string
 	cmd := &cobra.Command{
 		Use:   "verify",
@@ -227,6 +227,7 @@ with each other. Checkpoints that were kept elsewhere show that its end was not
 cut off or written anew. With --proof it checks one proof by the public key
 alone, without the log. It exits with 1 when something is not as it was.`,
 		Example: `  patwatch audit verify
+  patwatch audit verify --save-checkpoint monday.txt
   patwatch audit verify --checkpoint monday.txt
   patwatch audit verify --proof event.proof --key audit.key.pub`,
 		Args: cobra.NoArgs,
@@ -238,13 +239,28 @@ alone, without the log. It exits with 1 when something is not as it was.`,
 			if err != nil {
 				return err
 			}
-			return withLedger(cmd, func(ctx context.Context, l *ledger.Ledger) error { return verifyLog(ctx, s, l, trusted) })
+			return withLedger(cmd, func(ctx context.Context, l *ledger.Ledger) error {
+				if err := verifyLog(ctx, s, l, trusted); err != nil || save == "" {
+					return err
+				}
+				return saveCheckpoint(ctx, s, l, save)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&proof, "proof", "", "check the proof in this `FILE`")
 	cmd.Flags().StringVar(&key, "key", "", "the public key in this `FILE` (default: the one of the data folder)")
 	cmd.Flags().StringSliceVar(&checkpoints, "checkpoint", nil, "a checkpoint that was kept in this `FILE` (may be repeated)")
+	cmd.Flags().StringVar(&save, "save-checkpoint", "", "write a signed checkpoint of the log to this `FILE`, to be kept elsewhere")
 	return cmd
+}
+
+// saveCheckpoint writes the state of the log, signed, to a file.
+func saveCheckpoint(ctx context.Context, s Streams, l *ledger.Ledger, name string) error {
+	text, err := l.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	return writeTo(s, name, func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
 }
 
 const maxProof = 4 << 20

@@ -276,6 +276,25 @@ func withTestLedger(t *testing.T, d *deployment, f func(context.Context, *ledger
 	return f(t.Context(), l)
 }
 
+// TestAuditCheckpoint: a checkpoint that was kept shows a log that was replaced.
+func TestAuditCheckpoint(t *testing.T) {
+	d := newDeployment(t)
+	d.record(t, 3)
+	kept := filepath.Join(d.dir, "monday.txt")
+	d.run(t, 0, "audit", "verify", "--save-checkpoint", kept)
+	d.run(t, 0, "audit", "verify", "--checkpoint", kept)
+	for _, name := range []string{ledgerFile, ledgerFile + "-wal", ledgerFile + "-shm"} {
+		if err := os.Remove(filepath.Join(d.dir, name)); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	d.record(t, 2)
+	d.run(t, 0, "audit", "verify")
+	if out := d.run(t, 1, "audit", "verify", "--checkpoint", kept); !strings.Contains(out, "NOT as it was") {
+		t.Error(out)
+	}
+}
+
 // TestAuditVerifyFindsTampering changes one event in the file.
 func TestAuditVerifyFindsTampering(t *testing.T) {
 	d := newDeployment(t)
